@@ -1,0 +1,57 @@
+// Bundles the extension host (cjs), the worker and the command line (esm), and the tests.
+import { build, context } from 'esbuild';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  logLevel: 'warning',
+  loader: { '.wgsl': 'text' },
+};
+
+/** Node cannot load the native Dawn binding from a bundle, so `webgpu` stays in node_modules. */
+const esm = { ...common, format: 'esm', external: ['webgpu'], outExtension: { '.js': '.mjs' } };
+
+const testFiles = (folder) =>
+  readdirSync(join('test', folder))
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join('test', folder, name));
+
+const bundles = [
+  {
+    ...common,
+    format: 'cjs',
+    external: ['vscode'],
+    entryPoints: { extension: 'src/host/main.ts' },
+    outdir: 'dist',
+  },
+  {
+    ...esm,
+    entryPoints: { worker: 'src/worker/main.ts', lckv: 'src/cli/main.ts' },
+    outdir: 'dist',
+  },
+  {
+    ...esm,
+    external: ['webgpu', 'esbuild', 'mocha'],
+    entryPoints: [...testFiles('unit'), ...testFiles('gpu')],
+    outbase: 'test',
+    outdir: 'dist/test',
+  },
+  {
+    ...common,
+    format: 'cjs',
+    external: ['vscode', 'mocha'],
+    entryPoints: [...testFiles('vscode'), 'test/vscode/index.ts'],
+    outbase: 'test',
+    outdir: 'dist/test',
+  },
+];
+
+if (process.argv.includes('--watch')) {
+  for (const options of bundles) await (await context(options)).watch();
+} else {
+  await Promise.all(bundles.map((options) => build(options)));
+}

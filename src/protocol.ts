@@ -1,0 +1,90 @@
+/**
+ * Every message between the extension host and the inference worker.
+ * Imports nothing. Each `complete` request ends in exactly one `done` or `failed`.
+ */
+
+/** Where the cursor is, as text. The worker turns it into token ids; the host never sees ids. */
+export interface CompletionRequest {
+  /** Workspace-relative path with forward slashes, or a bare file name. */
+  path: string;
+  /** VS Code language id, for example `typescript`. */
+  language: string;
+  /** Text before the cursor, from a stable left edge (see text/window.ts). */
+  prefix: string;
+  /** Text after the cursor that the model may see (see text/window.ts). */
+  suffix: string;
+  /** Most tokens to generate. */
+  maxTokens: number;
+  /** 'line' ends the completion at the first newline after some text, 'block' at the model's end. */
+  extent: 'line' | 'block';
+  sampling: Sampling;
+}
+
+/** How the next token is chosen. `temperature` 0 is greedy and ignores the rest. */
+export interface Sampling {
+  temperature: number;
+  /** Keep the k likeliest tokens; 0 keeps all. */
+  topK: number;
+  /** Keep the smallest set of likeliest tokens with this much probability; 1 keeps all. */
+  topP: number;
+  /** Same seed, same text. */
+  seed: number;
+}
+
+export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
+
+/** Host to worker. A newer `complete` cancels the one before it. */
+export type ToWorker =
+  | { kind: 'load'; modelDir: string; contextTokens: number | null; adapter: string | null }
+  | { kind: 'complete'; id: number; request: CompletionRequest }
+  | { kind: 'cancel'; id: number };
+
+/** Worker to host. */
+export type FromWorker =
+  | { kind: 'loading'; fraction: number; what: string }
+  | { kind: 'ready'; device: DeviceInfo; model: ModelInfo }
+  | { kind: 'text'; id: number; text: string }
+  | { kind: 'done'; id: number; reason: StopReason; timings: Timings }
+  | { kind: 'failed'; id: number | null; message: string };
+
+/** `end`: the model ended; `line`: the asked line is complete; `length`: maxTokens reached. */
+export type StopReason = 'end' | 'line' | 'length' | 'cancelled';
+
+export interface Timings {
+  /** Tokens of the whole prompt. */
+  promptTokens: number;
+  /** Prompt tokens whose keys and values were still in the cache. */
+  reusedTokens: number;
+  /** Most passes any prefilled chunk took. */
+  passes: number;
+  generatedTokens: number;
+  /** Milliseconds spent on the prompt. */
+  prefillMs: number;
+  /** Milliseconds from the request to the first piece of text, or null when there was none. */
+  firstTextMs: number | null;
+  /** Milliseconds from the request to its end. */
+  totalMs: number;
+}
+
+export interface DeviceInfo {
+  vendor: string;
+  architecture: string;
+  description: string;
+  /** The adapter runs on the CPU (lavapipe, SwiftShader, WARP): works, but slowly. */
+  software: boolean;
+  subgroups: boolean;
+}
+
+export interface ModelInfo {
+  name: string;
+  parameters: number;
+  layers: number;
+  kvLayers: number;
+  contextTokens: number;
+  /** Bytes of keys and values per token, and what a standard transformer of this shape needs. */
+  kvBytesPerToken: number;
+  standardKvBytesPerToken: number;
+  weightBytes: number;
+  /** The model knows fill-in-the-middle; without it only the text before the cursor is used. */
+  fillInTheMiddle: boolean;
+}
