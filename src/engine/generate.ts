@@ -3,6 +3,7 @@
  */
 import type { Sampling } from '../protocol';
 import type { Engine, Passes } from './engine';
+import { seededRandom } from './sample';
 
 export interface GenerateOptions {
   maxTokens: number;
@@ -13,17 +14,44 @@ export interface GenerateOptions {
   signal?: AbortSignal;
 }
 
-/** How a generation went; returned by the generator when it ends (also when the caller stops it, via `stats`). */
+/** How a generation went: filled in while it runs, so it is there also when the caller stops. */
 export interface GenerateStats {
   promptTokens: number;
+  /** Prompt tokens whose keys and values were still held. */
   reusedTokens: number;
+  /** Most passes any chunk of the prompt took. */
   passes: number;
   prefillMs: number;
 }
 
-export declare function generate(
+/**
+ * Yields token ids after `prompt` until a stop token ('end') or maxTokens ('length'). Throws the
+ * signal's reason within one forward pass of its abort. The prompt may not be empty, and prompt
+ * plus maxTokens must fit the engine's contextTokens.
+ */
+export async function* generate(
   engine: Engine,
   prompt: readonly number[],
   options: GenerateOptions,
   stats: GenerateStats,
-): AsyncGenerator<number, 'end' | 'length'>;
+): AsyncGenerator<number, 'end' | 'length'> {
+  const { maxTokens, stopTokens, sampling, passes = 'exact', signal } = options;
+  const random = seededRandom(sampling.seed);
+  const begin = performance.now();
+  // The last prompt token always runs again: its logits choose the first new token.
+  const reused = Math.min(engine.commonPrefix(prompt), prompt.length - 1);
+  engine.crop(reused);
+  stats.promptTokens = prompt.length;
+  stats.reusedTokens = reused;
+  const prefilled = await engine.prefill(prompt.slice(reused), { passes, signal });
+  stats.passes = prefilled.passes;
+  stats.prefillMs = performance.now() - begin;
+
+  for (let generated = 0; generated < maxTokens; generated++) {
+    const token = await engine.pick(sampling, random);
+    if (stopTokens.includes(token)) return 'end';
+    yield token;
+    if (generated + 1 < maxTokens) await engine.prefill([token], { signal });
+  }
+  return 'length';
+}

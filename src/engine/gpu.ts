@@ -1,7 +1,8 @@
 /**
  * The WebGPU device: adapter choice, limits, features, Dawn flags, loss.
- * The object that `create()` returns is kept for life: were it collected, Dawn would crash.
+ * The one file that loads the native binding.
  */
+import { create, globals } from 'webgpu';
 import type { DeviceInfo } from '../protocol';
 
 export interface GpuOptions {
@@ -11,9 +12,84 @@ export interface GpuOptions {
   subgroups?: 'auto' | 'off';
 }
 
-export declare class Gpu {
-  static open(options?: GpuOptions): Promise<Gpu>;
+/** Limits asked for by name, because WebGPU's defaults are lower than what devices have. */
+const WANTED_LIMITS = [
+  'maxBufferSize', // one weight matrix in one buffer
+  'maxStorageBufferBindingSize', // and in one binding
+  'maxComputeWorkgroupStorageSize', // more lanes for attention over wide heads
+] as const;
+
+/**
+ * Dawn's entry objects. Held for the life of the process: once one is collected while its device
+ * is in use, Dawn crashes (style.md C3).
+ */
+const instances: GPU[] = [];
+
+/** An open device with what the engine must know about it. */
+export class Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
-  dispose(): void;
+  /** Resolves with a sentence when the device is lost, other than by `dispose`. */
+  readonly lost: Promise<string>;
+
+  private failure: string | null = null;
+
+  private constructor(device: GPUDevice, info: DeviceInfo) {
+    this.device = device;
+    this.info = info;
+    device.onuncapturederror = ({ error }) => (this.failure ??= error.message);
+    this.lost = new Promise((resolve) => {
+      void device.lost.then((loss) => {
+        if (loss.reason !== 'destroyed') resolve(`The GPU device was lost: ${loss.message}`);
+      });
+    });
+  }
+
+  /** Opens the best adapter, or the one asked for. Throws a sentence with a remedy when none. */
+  static async open(options: GpuOptions = {}): Promise<Gpu> {
+    Object.assign(globalThis, globals);
+    const instance = create(options.adapter ? [`adapter=${options.adapter}`] : []);
+    instances.push(instance);
+    const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) {
+      const which = options.adapter ? ` whose name contains "${options.adapter}"` : '';
+      throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy()}`);
+    }
+    const subgroups =
+      options.subgroups !== 'off' &&
+      adapter.features.has('subgroups') &&
+      instance.wgslLanguageFeatures.has('subgroup_id');
+    const device = await adapter.requestDevice({
+      label: 'lckv',
+      requiredFeatures: subgroups ? ['subgroups'] : [],
+      requiredLimits: Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]])),
+    });
+    const { vendor, architecture, description } = adapter.info;
+    const software =
+      adapter.info.isFallbackAdapter || /llvmpipe|swiftshader|basic render/i.test(description);
+    return new Gpu(device, { vendor, architecture, description, software, subgroups });
+  }
+
+  /** Throws the first error the device has reported outside any error scope. */
+  assertHealthy(): void {
+    if (this.failure) throw new Error(`The GPU reported an error: ${this.failure}`);
+  }
+
+  dispose(): void {
+    this.device.destroy();
+  }
+}
+
+function driverRemedy(): string {
+  switch (process.platform) {
+    case 'linux':
+      return (
+        "Install a Vulkan driver: your GPU vendor's, or `mesa-vulkan-drivers` 23 or newer " +
+        '(on Debian 12 from bookworm-backports).'
+      );
+    case 'win32':
+      return 'Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.';
+    default:
+      return 'Update the operating system or the graphics driver.';
+  }
 }

@@ -1,7 +1,18 @@
 /**
  * config.json to a checked ModelConfig. Formats: `lckv-llama`, plain `llama`, and the first
- * paper's `opt-llama` / `cla-llama` (lckv.md section 1). Pure; no file access.
+ * paper's `opt-llama` / `cla-llama` / `group-opt-llama` (lckv.md section 1). Pure; no file access.
  */
+import { Fields, shown } from './fields';
+import {
+  layerGroups,
+  parseClaLayerTypes,
+  parseLayerTypes,
+  parseOptLayerTypes,
+  type LayerGroup,
+  type LayerReads,
+} from './layers';
+
+export type { LayerGroup };
 
 /** Whose keys and values a layer reads, and which positions it sees (lckv.md section 2). */
 export interface LayerPlan {
@@ -13,13 +24,6 @@ export interface LayerPlan {
   window: number | null;
   /** Some layer reads this one's keys and values, so it has k_proj, v_proj and a cache entry. */
   computesKv: boolean;
-}
-
-/** Layers [first, end). Cyclic groups contain a layer that reads from above and are iterated. */
-export interface LayerGroup {
-  first: number;
-  end: number;
-  cyclic: boolean;
 }
 
 export interface ModelConfig {
@@ -43,4 +47,211 @@ export interface ModelConfig {
   eosTokens: number[];
   /** int8 group-wise weights (models/README.md), or null for plain floats. */
   quantization: { groupSize: number } | null;
+}
+
+/** Larger numbers in a config are a mistake or an attack; nothing is sized by them. */
+const MAX = {
+  vocab: 1_000_000,
+  hidden: 65_536,
+  intermediate: 262_144,
+  layers: 1024,
+  heads: 1024,
+  headDim: 1024,
+  positions: 1 << 24,
+  passes: 1024,
+};
+
+/** The one quantisation this extension reads: int8 with one scale per 32 columns of a row. */
+const GROUP_SIZE = 32;
+
+/** Checks a parsed config.json; `file` is named in errors. */
+export function parseConfig(json: unknown, file: string): ModelConfig {
+  const fields = new Fields(json, file);
+  const modelType = fields.string('model_type');
+  const parseLayout = layouts.get(modelType);
+  if (!parseLayout) {
+    throw fields.fault('model_type', `one of ${[...layouts.keys()].join(', ')}`);
+  }
+  rejectUnsupported(fields);
+
+  const vocabSize = fields.integer('vocab_size', 1, MAX.vocab, 32_000);
+  const sizes = parseSizes(fields);
+  const layerCount = fields.integer('num_hidden_layers', 1, MAX.layers);
+  const layout = parseLayout(fields, layerCount);
+  const sourceLayers = new Set(layout.layers.map(({ reads }) => reads));
+  const window = fields.integer('sliding_window', 1, MAX.positions, 4096);
+
+  return {
+    modelType,
+    vocabSize,
+    ...sizes,
+    rmsNormEps: fields.positive('rms_norm_eps', 1e-6),
+    ropeTheta: parseRopeTheta(fields, file),
+    maxPositions: fields.integer('max_position_embeddings', 1, MAX.positions, 2048),
+    tieEmbeddings: fields.boolean('tie_word_embeddings', false),
+    layers: layout.layers.map(({ reads, windowed }, layer) => ({
+      reads,
+      strict: layout.allStrict || reads > layer,
+      window: windowed ? window : null,
+      computesKv: sourceLayers.has(layer),
+    })),
+    groups: layerGroups(layout.layers.map(({ reads }) => reads)),
+    trainedPasses: layout.passes,
+    bosToken: fields.tokens('bos_token_id', vocabSize, 1)[0] ?? null,
+    eosTokens: fields.tokens('eos_token_id', vocabSize, 2),
+    quantization: parseQuantization(fields, file, sizes),
+  };
+}
+
+interface Layout {
+  layers: LayerReads[];
+  /** force_nodiag: no layer sees the current position. */
+  allStrict: boolean;
+  passes: number;
+}
+
+const layouts = new Map<string, (fields: Fields, layerCount: number) => Layout>([
+  ['lckv-llama', lckvLayout],
+  ['llama', llamaLayout],
+  ['opt-llama', optLayout],
+  ['cla-llama', claLayout],
+  ['group-opt-llama', groupOptLayout],
+]);
+
+function lckvLayout(fields: Fields, layerCount: number): Layout {
+  return {
+    layers: layerTypes(fields, Array.from({ length: layerCount }, (_, i) => i).join('_'), (text) =>
+      parseLayerTypes(text, layerCount),
+    ),
+    allStrict: fields.boolean('force_nodiag', false),
+    passes:
+      fields.integer('forward_passes', 0, MAX.passes, 7) +
+      fields.integer('backward_passes', 1, MAX.passes, 2),
+  };
+}
+
+function llamaLayout(_fields: Fields, layerCount: number): Layout {
+  const layers = Array.from({ length: layerCount }, (_, reads) => ({ reads, windowed: false }));
+  return { layers, allStrict: false, passes: 1 };
+}
+
+/** The first paper's code hides the newest key from every layer, hence `allStrict`. */
+function optLayout(fields: Fields, layerCount: number): Layout {
+  const passes = fields.integer('num_encoders', 0, MAX.passes, 8) + 1;
+  if (fields.raw('num_warmup_layers') !== undefined) {
+    const warmup = fields.integer('num_warmup_layers', 0, layerCount - 1);
+    const layers = Array.from({ length: layerCount }, (_, layer) => ({
+      reads: layer < warmup ? layer : layerCount - 1,
+      windowed: false,
+    }));
+    return { layers, allStrict: true, passes };
+  }
+  const named = fields.integer('target_layer', -layerCount, layerCount - 1, -1);
+  const target = (named + layerCount) % layerCount;
+  const layers = layerTypes(fields, Array(layerCount).fill('0').join('_'), (text) =>
+    parseOptLayerTypes(text, layerCount, target),
+  );
+  return { layers, allStrict: true, passes };
+}
+
+function claLayout(fields: Fields, layerCount: number): Layout {
+  const layers = layerTypes(fields, Array(layerCount).fill('0').join('_'), (text) =>
+    parseClaLayerTypes(text, layerCount),
+  );
+  return { layers, allStrict: false, passes: 1 };
+}
+
+function groupOptLayout(fields: Fields, layerCount: number): Layout {
+  const passes = fields.integer('num_encoders', 0, MAX.passes, 8) + 1;
+  const layers = layerTypes(fields, undefined, (text) => parseLayerTypes(text, layerCount));
+  return { layers, allStrict: true, passes };
+}
+
+function layerTypes(
+  fields: Fields,
+  missing: string | undefined,
+  parse: (text: string) => LayerReads[],
+): LayerReads[] {
+  const text = fields.string('layer_types', missing);
+  try {
+    return parse(text);
+  } catch (error) {
+    throw fields.fault('layer_types', 'a layer layout', `In it, ${(error as Error).message}.`);
+  }
+}
+
+function rejectUnsupported(fields: Fields): void {
+  if (fields.string('hidden_act', 'silu') !== 'silu') {
+    throw fields.fault('hidden_act', `"silu"`, 'Other activations are not supported.');
+  }
+  if (fields.raw('rope_scaling') !== undefined) {
+    throw fields.fault('rope_scaling', 'null', 'Scaled rotary embeddings are not supported.');
+  }
+  for (const name of ['attention_bias', 'mlp_bias']) {
+    if (fields.boolean(name, false)) {
+      throw fields.fault(name, 'false', 'Bias vectors are not supported.');
+    }
+  }
+}
+
+type Sizes = Pick<ModelConfig, 'hiddenSize' | 'intermediateSize' | 'heads' | 'kvHeads' | 'headDim'>;
+
+function parseSizes(fields: Fields): Sizes {
+  const hiddenSize = fields.integer('hidden_size', 1, MAX.hidden);
+  const intermediateSize = fields.integer('intermediate_size', 1, MAX.intermediate);
+  const heads = fields.integer('num_attention_heads', 1, MAX.heads);
+  const kvHeads = fields.integer('num_key_value_heads', 1, heads, heads);
+  if (heads % kvHeads !== 0) {
+    throw fields.fault('num_key_value_heads', `a divisor of num_attention_heads (${heads})`);
+  }
+  const headDim = fields.integer('head_dim', 1, MAX.headDim, hiddenSize / heads);
+  if (headDim % 8 !== 0) {
+    throw fields.fault('head_dim', 'a multiple of 8', `It comes to ${headDim}.`);
+  }
+  if (heads * headDim > MAX.hidden) {
+    throw fields.fault('head_dim', `at most ${MAX.hidden} for all ${heads} heads together`);
+  }
+  return { hiddenSize, intermediateSize, heads, kvHeads, headDim };
+}
+
+/** Newer transformers write `rope_parameters`, older ones `rope_theta`. */
+function parseRopeTheta(fields: Fields, file: string): number {
+  const parameters = fields.raw('rope_parameters');
+  if (parameters === undefined) return fields.positive('rope_theta', 10_000);
+  const rope = new Fields(parameters, `${file}: rope_parameters`);
+  if (rope.string('rope_type', 'default') !== 'default') {
+    throw rope.fault('rope_type', '"default"', 'Scaled rotary embeddings are not supported.');
+  }
+  return rope.positive('rope_theta', 10_000);
+}
+
+function parseQuantization(
+  fields: Fields,
+  file: string,
+  sizes: Sizes,
+): { groupSize: number } | null {
+  const found = fields.raw('quantization');
+  if (found === undefined) {
+    if (fields.raw('quantization_config') === undefined) return null;
+    throw fields.fault('quantization_config', 'nothing', 'Use the plain float checkpoint.');
+  }
+  const quantization = new Fields(found, `${file}: quantization`);
+  if (quantization.string('format') !== 'int8-group') {
+    throw quantization.fault('format', '"int8-group"');
+  }
+  const groupSize = quantization.integer('group_size', GROUP_SIZE, GROUP_SIZE);
+  const columns = {
+    hidden_size: sizes.hiddenSize,
+    intermediate_size: sizes.intermediateSize,
+    'num_attention_heads * head_dim': sizes.heads * sizes.headDim,
+  };
+  for (const [name, count] of Object.entries(columns)) {
+    if (count % groupSize !== 0) {
+      throw new Error(
+        `${file}: ${name}: found ${shown(count)}, expected a multiple of the quantization's ` +
+          `group_size ${groupSize}.`,
+      );
+    }
+  }
+  return { groupSize };
 }

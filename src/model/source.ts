@@ -17,6 +17,8 @@ export interface TensorInfo {
 
 export interface TensorSource {
   readonly config: ModelConfig;
+  /** Bytes of all tensors the model needs. */
+  readonly totalBytes: number;
   /** Throws when the checkpoint lacks the tensor; `has` tells beforehand. */
   info(name: string): TensorInfo;
   has(name: string): boolean;

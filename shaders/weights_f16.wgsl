@@ -1,0 +1,12 @@
+// Weight rows stored as f16, two to a word; unpacked by core WGSL, so `shader-f16` is not needed.
+// cols is padded to a multiple of 8, BLOCKS = cols / 8.
+@group(0) @binding(0) var<storage, read> weights: array<vec4u>;
+
+/// Columns [8 * block, 8 * block + 8) of a row, as two vec4.
+fn load8(row: u32, block: u32) -> mat2x4f {
+  let w = weights[row * BLOCKS + block];
+  return mat2x4f(
+    vec4f(unpack2x16float(w.x), unpack2x16float(w.y)),
+    vec4f(unpack2x16float(w.z), unpack2x16float(w.w)),
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * `lckv complete --jsonl`: one completion per line of JSON, for scripts. Each line is answered
+ * before the next is read; a bad one is answered with an error.
+ */
+import { createInterface } from 'node:readline';
+import { Fields } from '../model/fields';
+import { GREEDY, type Timings } from '../protocol';
+import { trimCompletion } from '../text/trim';
+import { completionWindow } from '../text/window';
+import type { Session } from '../worker/session';
+
+/** One line of input. `prefix` and `suffix` are all of the text around the cursor. */
+interface Task {
+  path: string;
+  language: string;
+  prefix: string;
+  suffix: string;
+  maxTokens: number;
+}
+
+/** Answers every line of `input` through `write`, in order. */
+export async function completeLines(
+  session: Session,
+  input: NodeJS.ReadableStream,
+  write: (line: string) => void,
+  maxTokens: number,
+): Promise<void> {
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    if (line.trim() === '') continue;
+    let id: unknown = null;
+    try {
+      const fields = new Fields(JSON.parse(line), 'line');
+      id = fields.raw('id') ?? null;
+      write(JSON.stringify({ id, ...(await answer(session, parseTask(fields, maxTokens))) }));
+    } catch (error) {
+      write(JSON.stringify({ id, error: (error as Error).message }));
+    }
+  }
+}
+
+function parseTask(fields: Fields, maxTokens: number): Task {
+  return {
+    path: fields.string('path', 'untitled'),
+    language: fields.string('language', 'plaintext'),
+    prefix: fields.string('prefix'),
+    suffix: fields.string('suffix', ''),
+    maxTokens: fields.integer('maxTokens', 1, 1 << 16, maxTokens),
+  };
+}
+
+/** The model's text as it is, and what of it an editor would insert. */
+async function answer(
+  session: Session,
+  { path, language, prefix, suffix, maxTokens }: Task,
+): Promise<{ completion: string; raw: string; timings: Timings }> {
+  const pieces = session.complete({
+    path,
+    language,
+    ...completionWindow(prefix, suffix),
+    maxTokens,
+    extent: 'block',
+    sampling: GREEDY,
+  });
+  let raw = '';
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (!done) {
+      raw += value;
+      continue;
+    }
+    const { insert } = trimCompletion({ language, prefix, suffix, completion: raw });
+    return { completion: insert, raw, timings: value.timings };
+  }
+}

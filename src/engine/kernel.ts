@@ -1,0 +1,124 @@
+/**
+ * WGSL files and constants to pipelines, and pipelines with their buffers to dispatches.
+ * Pipelines are shared by their whole source text; compile errors come with that text.
+ */
+
+export type Constants = Record<string, number | boolean>;
+
+/** How a kernel uses a buffer: read-only, read and written, or the uniform step. */
+export type Access = 'read' | 'write' | 'uniform';
+
+export interface Binding {
+  slot: number;
+  buffer: GPUBuffer;
+  access: Access;
+}
+
+export interface KernelSpec {
+  label: string;
+  /** WGSL texts, joined after the constants. */
+  source: string[];
+  /** Whole numbers become `u32`, `{ f32 }` becomes `f32`, booleans `bool` constants. */
+  constants: Record<string, number | boolean | { f32: number }>;
+  bindings: Binding[];
+  /** `enable` and `requires` lines, which must come first in WGSL. */
+  directives?: string;
+  /** Workgroups in x, y for a pass over this many new tokens. */
+  workgroups: (count: number) => [number, number];
+}
+
+/** A pipeline with its buffers: everything a dispatch needs, made once at load. */
+export interface Kernel {
+  label: string;
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+  workgroups: (count: number) => [number, number];
+}
+
+const LAYOUT_TYPES: Record<Access, GPUBufferBindingType> = {
+  read: 'read-only-storage',
+  write: 'storage',
+  uniform: 'uniform',
+};
+
+/** Compiles kernels for one device; those with equal source share a pipeline. */
+export class KernelCompiler {
+  private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  private readonly device: GPUDevice;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+  }
+
+  async compile(spec: KernelSpec): Promise<Kernel> {
+    const layout = this.device.createBindGroupLayout({
+      label: spec.label,
+      entries: spec.bindings.map(({ slot, access }) => ({
+        binding: slot,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: LAYOUT_TYPES[access] },
+      })),
+    });
+    const code = [spec.directives ?? '', constantsText(spec.constants), ...spec.source].join('\n');
+    const key = spec.bindings.map(({ slot, access }) => slot + access).join() + code;
+    let pipeline = this.pipelines.get(key);
+    if (!pipeline) {
+      pipeline = this.createPipeline(spec.label, code, layout);
+      this.pipelines.set(key, pipeline);
+    }
+    const bindGroup = this.device.createBindGroup({
+      label: spec.label,
+      layout,
+      entries: spec.bindings.map(({ slot, buffer }) => ({ binding: slot, resource: { buffer } })),
+    });
+    return {
+      label: spec.label,
+      pipeline: await pipeline,
+      bindGroup,
+      workgroups: spec.workgroups,
+    };
+  }
+
+  private async createPipeline(
+    label: string,
+    code: string,
+    layout: GPUBindGroupLayout,
+  ): Promise<GPUComputePipeline> {
+    // The pipeline's rejection tells of a bad shader; the scope keeps it from being told twice.
+    this.device.pushErrorScope('validation');
+    const module = this.device.createShaderModule({ label, code });
+    void this.device.popErrorScope();
+    try {
+      return await this.device.createComputePipelineAsync({
+        label,
+        layout: this.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      });
+    } catch (error) {
+      const { messages } = await module.getCompilationInfo();
+      const lines = messages.map((m) => `[${m.type} at ${m.lineNum}:${m.linePos}] ${m.message}`);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error([`Kernel ${label} does not compile: ${reason}`, ...lines, code].join('\n'), {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Records one dispatch for a pass over `count` new tokens. */
+export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, count: number): void {
+  const [x, y] = kernel.workgroups(count);
+  pass.setPipeline(kernel.pipeline);
+  pass.setBindGroup(0, kernel.bindGroup);
+  pass.dispatchWorkgroups(x, y);
+}
+
+function constantsText(constants: KernelSpec['constants']): string {
+  return Object.entries(constants)
+    .map(([name, value]) => {
+      if (typeof value === 'boolean') return `const ${name} = ${value};`;
+      if (typeof value === 'number') return `const ${name} = ${value}u;`;
+      return `const ${name} = f32(${value.f32});`;
+    })
+    .join('\n');
+}

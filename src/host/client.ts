@@ -1,0 +1,275 @@
+// The inference worker as the host sees it: a child process that may die at any time.
+// Starts it again when it does; keeps request ids, cancellation and timings. Knows no editor.
+import { fork, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type {
+  CompletionRequest,
+  DeviceInfo,
+  FromWorker,
+  ModelInfo,
+  StopReason,
+  Timings,
+  ToWorker,
+} from '../protocol';
+
+/** What the worker is up to. */
+export type WorkerState =
+  | { kind: 'stopped' }
+  | { kind: 'starting'; fraction: number; what: string }
+  | { kind: 'ready'; device: DeviceInfo; model: ModelInfo }
+  /** `retryMs` is null when starting again would fail again, as with a model that is not there. */
+  | { kind: 'failed'; message: string; retryMs: number | null };
+
+/** The load order without its tag. */
+export type Load = Omit<Extract<ToWorker, { kind: 'load' }>, 'kind'>;
+
+/** A finished completion. */
+export interface Completion {
+  text: string;
+  reason: StopReason;
+  timings: Timings;
+}
+
+/** Where the worker's script is, and whom to tell. */
+export interface WorkerOptions {
+  script: string;
+  /** Gets every line that the worker prints, and what the client has to say about it. */
+  log(line: string): void;
+  /** Called after `state` or `busy` has changed. */
+  onChange(): void;
+  /** Milliseconds before a dead worker is started again, doubled up to `maxRetryMs`. */
+  retryMs?: number;
+  maxRetryMs?: number;
+  /** A worker that was ready this long counts as healthy, in milliseconds. */
+  healthyMs?: number;
+}
+
+interface Pending {
+  text: string;
+  resolve(completion: Completion | undefined): void;
+  reject(error: Error): void;
+}
+
+const STOPPED: WorkerState = { kind: 'stopped' };
+
+/** Runs the worker and talks to it. At most one process at a time. */
+export class WorkerClient {
+  private readonly options: Required<WorkerOptions>;
+  private readonly pending = new Map<number, Pending>();
+  private child: ChildProcess | undefined;
+  private load: Load | undefined;
+  private currentState: WorkerState = STOPPED;
+  private latestTimings: Timings | undefined;
+  private lastId = 0;
+  private deaths = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.options = { retryMs: 500, maxRetryMs: 30_000, healthyMs: 60_000, ...options };
+  }
+
+  get state(): WorkerState {
+    return this.currentState;
+  }
+
+  /** A completion is under way. */
+  get busy(): boolean {
+    return this.pending.size > 0;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Timings of the last completion that ended by itself. */
+  get timings(): Timings | undefined {
+    return this.latestTimings;
+  }
+
+  /** Starts the worker with this model, or again if it runs with another one. */
+  start(load: Load): void {
+    const isSame = JSON.stringify(load) === JSON.stringify(this.load);
+    if (isSame && this.currentState.kind !== 'failed') return;
+    this.load = load;
+    this.restart();
+  }
+
+  /** Starts the worker afresh with the model it had; does nothing after `stop`. */
+  restart(): void {
+    if (!this.load) return;
+    this.end();
+    this.deaths = 0;
+    this.spawn(this.load);
+  }
+
+  /** Ends the worker for good, until the next `start`. */
+  stop(): void {
+    this.load = undefined;
+    this.end();
+    this.become(STOPPED);
+  }
+
+  /**
+   * Asks for a completion and waits for its end. Resolves with undefined when it was cancelled or
+   * the worker is not ready or dies; rejects with the worker's message when it failed.
+   */
+  complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion | undefined> {
+    if (this.currentState.kind !== 'ready' || signal.aborted) return Promise.resolve(undefined);
+    const id = ++this.lastId;
+    return new Promise((resolve, reject) => {
+      const cancel = () => {
+        this.send({ kind: 'cancel', id });
+        this.settle(id)?.resolve(undefined);
+      };
+      const forget = () => signal.removeEventListener('abort', cancel);
+      signal.addEventListener('abort', cancel, { once: true });
+      this.pending.set(id, {
+        text: '',
+        resolve: (completion) => (forget(), resolve(completion)),
+        reject: (error) => (forget(), reject(error)),
+      });
+      this.send({ kind: 'complete', id, request });
+      this.options.onChange();
+    });
+  }
+
+  private spawn(load: Load): void {
+    // In a desktop VS Code the program is Electron, which must be told to be Node.
+    const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
+    const child = fork(this.options.script, [], {
+      execPath: process.execPath,
+      execArgv: [],
+      env: { ...process.env, ...electron },
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.child = child;
+    for (const stream of [child.stdout!, child.stderr!])
+      createInterface({ input: stream }).on('line', (line) => {
+        if (this.load) this.options.log(line);
+      });
+    child.on('message', (message) => {
+      if (this.child === child) this.receive(message);
+    });
+    child.once('error', (error) => this.died(child, error.message));
+    child.once('exit', (code, signal) =>
+      this.died(child, `ended with ${signal ?? `code ${code}`}`),
+    );
+    this.options.log(`worker ${child.pid ?? ''} started`);
+    this.become({ kind: 'starting', fraction: 0, what: 'starting' });
+    this.send({ kind: 'load', ...load });
+  }
+
+  /** Ends the process without starting another. */
+  private end(): void {
+    clearTimeout(this.timer);
+    const child = this.child;
+    this.child = undefined;
+    child?.kill();
+    this.abandon();
+  }
+
+  private died(child: ChildProcess, how: string): void {
+    if (this.child !== child) return;
+    this.end();
+    this.options.log(`worker ${child.pid ?? ''} ${how}`);
+    const failure = this.currentState.kind === 'failed' ? this.currentState : undefined;
+    if (failure?.retryMs === null) return;
+    const { retryMs: first, maxRetryMs } = this.options;
+    const retryMs = Math.min(first * 2 ** this.deaths++, maxRetryMs);
+    this.timer = setTimeout(() => this.load && this.spawn(this.load), retryMs);
+    const message = failure?.message ?? `The inference worker ${how}.`;
+    this.become({ kind: 'failed', message, retryMs });
+  }
+
+  private receive(message: unknown): void {
+    if (!isFromWorker(message)) {
+      this.options.log(`worker sent something unknown: ${JSON.stringify(message)?.slice(0, 200)}`);
+      return;
+    }
+    switch (message.kind) {
+      case 'loading':
+        if (this.currentState.kind === 'starting')
+          this.become({ kind: 'starting', fraction: message.fraction, what: message.what });
+        break;
+      case 'ready': {
+        const { device, model } = message;
+        this.timer = setTimeout(() => (this.deaths = 0), this.options.healthyMs);
+        this.timer.unref();
+        this.become({ kind: 'ready', device, model });
+        break;
+      }
+      case 'text': {
+        const pending = this.pending.get(message.id);
+        if (pending) pending.text += message.text;
+        break;
+      }
+      case 'done': {
+        const { reason, timings } = message;
+        if (reason !== 'cancelled') this.latestTimings = timings;
+        const pending = this.settle(message.id);
+        pending?.resolve(
+          reason === 'cancelled' ? undefined : { text: pending.text, reason, timings },
+        );
+        break;
+      }
+      case 'failed':
+        this.failed(message.id, message.message);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  private failed(id: number | null, message: string): void {
+    this.options.log(`worker failed: ${message}`);
+    if (id !== null) {
+      this.settle(id)?.reject(new Error(message));
+      return;
+    }
+    // What fails before it was ready fails again; later, as with a lost device, a new start helps.
+    const wasReady = this.currentState.kind === 'ready';
+    this.become({ kind: 'failed', message, retryMs: wasReady ? this.options.retryMs : null });
+    if (wasReady) this.child?.kill();
+  }
+
+  /** Takes a request off the list. */
+  private settle(id: number): Pending | undefined {
+    const pending = this.pending.get(id);
+    if (this.pending.delete(id)) this.options.onChange();
+    return pending;
+  }
+
+  private abandon(): void {
+    for (const id of [...this.pending.keys()]) this.settle(id)?.resolve(undefined);
+  }
+
+  private become(state: WorkerState): void {
+    this.currentState = state;
+    this.options.onChange();
+  }
+
+  private send(message: ToWorker): void {
+    // A worker that is gone cannot be told; its exit is dealt with in `died`.
+    if (this.child?.connected) this.child.send(message, () => {});
+  }
+}
+
+/** Which fields a message must have, by kind. */
+const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
+  loading: { fraction: 'number', what: 'string' },
+  ready: { device: 'object', model: 'object' },
+  text: { id: 'number', text: 'string' },
+  done: { id: 'number', reason: 'string', timings: 'object' },
+  failed: { message: 'string' },
+};
+
+function isFromWorker(message: unknown): message is FromWorker {
+  if (typeof message !== 'object' || message === null) return false;
+  const fields = message as Record<string, unknown>;
+  const kind = fields.kind as FromWorker['kind'];
+  return (
+    Object.hasOwn(FIELDS, kind) &&
+    Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type)
+  );
+}

@@ -1,0 +1,79 @@
+// Every setting of the extension: its type, its default and how a user's value is read.
+// The manifest repeats this table for VS Code; a test keeps the two equal. Knows no editor.
+
+/** The settings under `lckv.` with their checked values. */
+export interface Settings {
+  enabled: boolean;
+  /** 'bundled' or a folder with a model. */
+  model: string;
+  /** Pause after the last keystroke before the model is asked, in milliseconds. */
+  delayMs: number;
+  maxTokens: number;
+  extent: 'auto' | 'line' | 'block';
+  /** 0 lets the worker choose. */
+  contextTokens: number;
+  /** Part of a graphics adapter's name; '' lets the system choose. */
+  adapter: string;
+}
+
+/** One setting: what the manifest says about it, and its value from whatever the user wrote. */
+export interface Setting<T> {
+  schema: { type: string; default: T; minimum?: number; maximum?: number; enum?: readonly T[] };
+  from(value: unknown): T;
+}
+
+/** The table of settings, by their names without `lckv.`. */
+export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
+  enabled: flag(true),
+  model: text('bundled'),
+  delayMs: integer(0, 0, 10_000),
+  maxTokens: integer(64, 1, 512),
+  extent: choice(['auto', 'line', 'block']),
+  contextTokens: integer(0, 0, 1_000_000),
+  adapter: text(''),
+};
+
+/** Reads all settings through a getter of raw values; a wrong value becomes the nearest right one. */
+export function readSettings(get: (name: string) => unknown): Settings {
+  const read = <K extends keyof Settings>(name: K): Settings[K] => SETTINGS[name].from(get(name));
+  return {
+    enabled: read('enabled'),
+    model: read('model'),
+    delayMs: read('delayMs'),
+    maxTokens: read('maxTokens'),
+    extent: read('extent'),
+    contextTokens: read('contextTokens'),
+    adapter: read('adapter'),
+  };
+}
+
+function flag(standard: boolean): Setting<boolean> {
+  return {
+    schema: { type: 'boolean', default: standard },
+    from: (value) => (typeof value === 'boolean' ? value : standard),
+  };
+}
+
+function text(standard: string): Setting<string> {
+  return {
+    schema: { type: 'string', default: standard },
+    from: (value) => (typeof value === 'string' ? value.trim() || standard : standard),
+  };
+}
+
+function integer(standard: number, minimum: number, maximum: number): Setting<number> {
+  return {
+    schema: { type: 'integer', default: standard, minimum, maximum },
+    from: (value) =>
+      typeof value === 'number' && !Number.isNaN(value)
+        ? Math.round(Math.min(maximum, Math.max(minimum, value)))
+        : standard,
+  };
+}
+
+function choice<T extends string>(values: readonly [T, ...T[]]): Setting<T> {
+  return {
+    schema: { type: 'string', default: values[0], enum: values },
+    from: (value) => values.find((known) => known === value) ?? values[0],
+  };
+}

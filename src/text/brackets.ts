@@ -1,0 +1,116 @@
+// Which brackets and quotes a piece of code leaves open or closes. A line scanner, not a parser:
+// good enough to compare what a completion closes with what stands right of the cursor.
+
+const PARTNER: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{', '>': '<' };
+const OPENERS = '([{';
+const QUOTES = '"\'`';
+
+/** Languages whose line comments start with something else than two slashes. */
+const LINE_COMMENTS: Readonly<Record<string, string>> = {
+  python: '#',
+  ruby: '#',
+  shellscript: '#',
+  yaml: '#',
+  perl: '#',
+  r: '#',
+  julia: '#',
+  makefile: '#',
+  dockerfile: '#',
+  toml: '#',
+  elixir: '#',
+  powershell: '#',
+  lua: '--',
+  sql: '--',
+  haskell: '--',
+};
+
+/** A bracket or quote that closes something opened before the scanned text. */
+export interface Closer {
+  character: string;
+  /** Index in the scanned text just after the closer. */
+  end: number;
+}
+
+/** What a piece of code leaves open, and what it closes that was opened before it. */
+export interface Balance {
+  open: string[];
+  closers: Closer[];
+}
+
+/** How to scan: the language, the quote the text starts inside of, and whether `<>` pair up. */
+export interface ScanOptions {
+  language: string;
+  insideQuote?: string;
+  angles?: boolean;
+}
+
+/** Scans code for unbalanced brackets and quotes; skips strings and line comments. */
+export function balance(text: string, options: ScanOptions): Balance {
+  const { language, insideQuote, angles = false } = options;
+  const comment = LINE_COMMENTS[language] ?? '//';
+  const open: string[] = [];
+  const closers: Closer[] = [];
+  let i = 0;
+  if (insideQuote !== undefined) {
+    i = stringEnd(text, 0, insideQuote);
+    if (i > 0) closers.push({ character: insideQuote, end: i });
+    else i = text.length;
+  }
+  for (; i < text.length; i++) {
+    const character = text[i];
+    if (text.startsWith(comment, i)) {
+      const lineEnd = text.indexOf('\n', i);
+      if (lineEnd < 0) break;
+      i = lineEnd;
+    } else if (comment === '//' && text.startsWith('/*', i)) {
+      const commentEnd = text.indexOf('*/', i + 2);
+      if (commentEnd < 0) break;
+      i = commentEnd + 1;
+    } else if (QUOTES.includes(character)) {
+      if (isApostrophe(text, i, language)) continue;
+      const end = stringEnd(text, i + 1, character);
+      if (end > 0) i = end - 1;
+    } else if (OPENERS.includes(character) || (angles && opensAngle(text, i))) {
+      open.push(character);
+    } else if (character in PARTNER && (character !== '>' || (angles && closesAngle(text, i)))) {
+      if (open.at(-1) === PARTNER[character]) open.pop();
+      else if (open.length === 0) closers.push({ character, end: i + 1 });
+    }
+  }
+  return { open, closers };
+}
+
+/** The quote that is still open at the end of a line, if any. */
+export function openQuote(line: string, language: string): string | undefined {
+  for (let i = 0; i < line.length; i++) {
+    if (!QUOTES.includes(line[i]) || isApostrophe(line, i, language)) continue;
+    const end = stringEnd(line, i + 1, line[i]);
+    if (end === 0) return line[i];
+    i = end - 1;
+  }
+  return undefined;
+}
+
+/** Index after the closing quote of a string whose text starts at `from`; 0 if it has none. */
+function stringEnd(text: string, from: number, quote: string): number {
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === quote) return i + 1;
+    else if (text[i] === '\n' && quote !== '`') return 0;
+  }
+  return 0;
+}
+
+/** A word's apostrophe (don't) and a Rust lifetime ('a) open no string. */
+function isApostrophe(text: string, index: number, language: string): boolean {
+  if (text[index] !== "'") return false;
+  if (language === 'rust') return !/^'(?:\\[^']+|[^'\\])'/.test(text.slice(index, index + 12));
+  return (
+    index > 0 && /\w/.test(text[index - 1]) && !/\b[bfru]{1,2}'$/i.test(text.slice(0, index + 1))
+  );
+}
+
+const opensAngle = (text: string, index: number) =>
+  text[index] === '<' && index > 0 && /[\w:]/.test(text[index - 1]);
+
+const closesAngle = (text: string, index: number) => index === 0 || !/[-=\s]/.test(text[index - 1]);

@@ -1,0 +1,25 @@
+/**
+ * What a model is, in numbers for people. Needs no device.
+ */
+import type { Checkpoint } from '../model/checkpoint';
+import type { ModelInfo } from '../protocol';
+
+/** Keys and values are f32 on the device (engine/cache.ts). */
+const KV_NUMBER_BYTES = 4;
+
+/** The facts about a model that do not depend on where it runs. */
+export function describe(
+  checkpoint: Checkpoint,
+): Omit<ModelInfo, 'contextTokens' | 'weightBytes' | 'fillInTheMiddle'> {
+  const { layers, kvHeads, headDim } = checkpoint.config;
+  const kvLayers = layers.filter(({ computesKv }) => computesKv).length;
+  const layerBytes = 2 * kvHeads * headDim * KV_NUMBER_BYTES;
+  return {
+    name: checkpoint.name,
+    parameters: checkpoint.parameters,
+    layers: layers.length,
+    kvLayers,
+    kvBytesPerToken: kvLayers * layerBytes,
+    standardKvBytesPerToken: layers.length * layerBytes,
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * Entry of the worker process: messages of protocol.ts to and from a Session. The only file that
+ * uses the process's channel. Started by the host with `fork(..., { serialization: 'advanced' })`.
+ */
+import type { FromWorker, ToWorker } from '../protocol';
+import { messageId, parseMessage } from './message';
+import { Session } from './session';
+
+/** The newest load: aborted by the next one, settled when it holds no device any more. */
+let loading = { abort: new AbortController(), settled: Promise.resolve() };
+let session: Session | null = null;
+const running = new Map<number, AbortController>();
+
+function send(message: FromWorker): void {
+  if (process.connected) process.send!(message);
+}
+
+function fail(id: number | null, error: unknown): void {
+  send({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) });
+}
+
+function receive(message: ToWorker): Promise<void> | void {
+  switch (message.kind) {
+    case 'load':
+      return load(message);
+    case 'complete':
+      return complete(message);
+    case 'cancel':
+      return running.get(message.id)?.abort();
+  }
+}
+
+/** Replaces the model. Ends in `ready` or `failed`, or in nothing when a newer load came. */
+async function load(message: ToWorker & { kind: 'load' }): Promise<void> {
+  const before = loading;
+  const abort = new AbortController();
+  const { signal } = abort;
+  const settled = before.settled.then(async () => {
+    if (signal.aborted) return;
+    const old = session;
+    session = null;
+    await old?.dispose();
+    const { modelDir, contextTokens, adapter } = message;
+    const onProgress = (fraction: number, what: string) => {
+      if (!signal.aborted) send({ kind: 'loading', fraction, what });
+    };
+    const opened = await Session.open(modelDir, { contextTokens, adapter, onProgress, signal });
+    if (signal.aborted) return opened.dispose();
+    session = opened;
+    void opened.lost.then((sentence) => leave(sentence));
+    send({ kind: 'ready', device: opened.device, model: opened.info() });
+  });
+  loading = { abort, settled: settled.catch(() => {}) };
+  before.abort.abort();
+  try {
+    await settled;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function complete({ id, request }: ToWorker & { kind: 'complete' }): Promise<void> {
+  if (!session) throw new Error('No model is loaded. Load one first.');
+  if (running.has(id)) throw new Error(`Request ${id} is already running. Use a new id.`);
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const pieces = session.complete(request, controller.signal);
+    for (;;) {
+      const { value, done } = await pieces.next();
+      if (!done) send({ kind: 'text', id, text: value });
+      else return send({ kind: 'done', id, ...value });
+    }
+  } finally {
+    running.delete(id);
+  }
+}
+
+/** Reports why and ends the process; the host starts a new one. */
+function leave(reason: unknown): void {
+  fail(null, reason);
+  process.exitCode = 1;
+  process.disconnect?.();
+}
+
+if (process.send) {
+  process.on('message', (message: unknown) => {
+    void (async () => {
+      try {
+        await receive(parseMessage(message));
+      } catch (error) {
+        fail(messageId(message), error);
+      }
+    })();
+  });
+  process.on('uncaughtException', leave);
+  // Dawn keeps Node alive, so the end must be said.
+  process.on('disconnect', () => process.exit());
+} else {
+  process.stderr.write('This is the worker of the LCKV extension; use dist/lckv.mjs instead.\n');
+  process.exitCode = 2;
+}

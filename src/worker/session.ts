@@ -1,0 +1,214 @@
+/**
+ * One loaded model on one device with its cache: requests in, text out, one at a time.
+ * Knows both text and tokens; knows no messages.
+ */
+import { Engine } from '../engine/engine';
+import { generate, type GenerateStats } from '../engine/generate';
+import { Gpu } from '../engine/gpu';
+import { openCheckpoint, type Checkpoint } from '../model/checkpoint';
+import type { ModelConfig } from '../model/config';
+import { buildPrompt, fillInTheMiddleMarks } from '../model/prompt';
+import { Tokenizer } from '../model/tokenizer';
+import type { CompletionRequest, DeviceInfo, ModelInfo, StopReason, Timings } from '../protocol';
+import { describe } from './describe';
+import { LineExtent } from './extent';
+
+export interface SessionOptions {
+  /** Most tokens of prompt and completion together; default: by device, see below. */
+  contextTokens?: number | null;
+  /** Part of an adapter's name. */
+  adapter?: string | null;
+  /** 'off' never uses subgroups. */
+  subgroups?: 'auto' | 'off';
+  /** Called with the share of the current step that is done, 0 to 1, and the step in words. */
+  onProgress?: (fraction: number, what: string) => void;
+  signal?: AbortSignal;
+}
+
+/** How a completion ended; every request ends in one. */
+export interface Completed {
+  reason: StopReason;
+  timings: Timings;
+}
+
+/** Prompts the bundled model was trained on, in tokens. */
+const TRAINED_PROMPT_TOKENS = 1024;
+/** Room for the completion beside such a prompt. */
+const COMPLETION_TOKENS = 256;
+/** On a software adapter a prompt takes long, so by default it is short. */
+const SOFTWARE_CONTEXT_TOKENS = 512;
+
+/** A model ready to complete. Whoever opens it disposes it. */
+export class Session {
+  private readonly gpu: Gpu;
+  private readonly engine: Engine;
+  private readonly tokenizer: Tokenizer;
+  private readonly stopTokens: readonly number[];
+  private readonly model: ModelInfo;
+  /** The request that has the engine, or waits for it. */
+  private turn: Turn | null = null;
+
+  private constructor(gpu: Gpu, engine: Engine, tokenizer: Tokenizer, checkpoint: Checkpoint) {
+    this.gpu = gpu;
+    this.engine = engine;
+    this.tokenizer = tokenizer;
+    this.stopTokens = [...new Set([...engine.config.eosTokens, ...tokenizer.specialIds])];
+    this.model = {
+      ...describe(checkpoint),
+      contextTokens: engine.contextTokens,
+      weightBytes: engine.weightBytes,
+      fillInTheMiddle: fillInTheMiddleMarks(tokenizer) !== null,
+    };
+  }
+
+  /** Loads a model folder; throws one sentence that says what is wrong and what to do. */
+  static async open(modelDir: string, options: SessionOptions = {}): Promise<Session> {
+    const { adapter, subgroups, onProgress, signal } = options;
+    onProgress?.(0, 'Reading the model');
+    const checkpoint = await openCheckpoint(modelDir);
+    let gpu: Gpu | null = null;
+    try {
+      const tokenizer = await Tokenizer.open(modelDir);
+      assertFits(tokenizer, checkpoint);
+      signal?.throwIfAborted();
+      onProgress?.(0, 'Opening the GPU');
+      gpu = await Gpu.open({ adapter: adapter ?? undefined, subgroups });
+      const engine = await Engine.load(gpu, checkpoint, {
+        contextTokens: contextTokens(options.contextTokens ?? null, checkpoint.config, gpu.info),
+        onProgress: (fraction) => onProgress?.(fraction, 'Loading the weights'),
+        signal,
+      });
+      return new Session(gpu, engine, tokenizer, checkpoint);
+    } catch (error) {
+      gpu?.dispose();
+      throw error;
+    } finally {
+      await checkpoint.close();
+    }
+  }
+
+  get device(): DeviceInfo {
+    return this.gpu.info;
+  }
+
+  /** Resolves with a sentence when the device is lost; the session is then of no more use. */
+  get lost(): Promise<string> {
+    return this.gpu.lost;
+  }
+
+  info(): ModelInfo {
+    return this.model;
+  }
+
+  /**
+   * Yields the completion in pieces of whole characters and returns how it ended. Supersedes the
+   * request before it: that one ends as 'cancelled', and this one starts when it has ended.
+   */
+  async *complete(
+    request: CompletionRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<string, Completed> {
+    const begin = performance.now();
+    const before = this.turn;
+    const turn = (this.turn = new Turn());
+    before?.abort();
+    const stats: GenerateStats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
+    const timings = { ...stats, generatedTokens: 0, firstTextMs: null as number | null };
+    const ended = (reason: StopReason): Completed => ({
+      reason,
+      timings: { ...timings, ...stats, totalMs: performance.now() - begin },
+    });
+    const stop = signal ? AbortSignal.any([signal, turn.signal]) : turn.signal;
+    try {
+      await before?.ended;
+      if (stop.aborted) return ended('cancelled');
+      const pieces = this.pieces(request, stop, stats, () => timings.generatedTokens++);
+      for (;;) {
+        const { value, done } = await pieces.next();
+        if (done) return ended(value);
+        timings.firstTextMs ??= performance.now() - begin;
+        yield value;
+      }
+    } catch (error) {
+      if (stop.aborted) return ended('cancelled');
+      throw error;
+    } finally {
+      turn.end();
+    }
+  }
+
+  /** Cancels what runs and frees the device. */
+  async dispose(): Promise<void> {
+    this.turn?.abort();
+    await this.turn?.ended;
+    this.engine.dispose();
+    this.gpu.dispose();
+  }
+
+  /** The text of one request, empty pieces left out. */
+  private async *pieces(
+    request: CompletionRequest,
+    signal: AbortSignal,
+    stats: GenerateStats,
+    onToken: () => void,
+  ): AsyncGenerator<string, 'end' | 'line' | 'length'> {
+    const { config, contextTokens } = this.engine;
+    const maxTokens = Math.min(request.maxTokens, contextTokens >> 1);
+    const budget = contextTokens - maxTokens;
+    const prompt = buildPrompt(this.tokenizer, request, budget, config.bosToken);
+    if (prompt.length === 0) return 'end';
+    const { stopTokens } = this;
+    const { sampling } = request;
+    const options = { maxTokens, stopTokens, sampling, signal };
+    const tokens = generate(this.engine, prompt, options, stats);
+    const decoder = this.tokenizer.createDecoder();
+    const line = request.extent === 'line' ? new LineExtent() : null;
+    for (;;) {
+      const { value, done } = await tokens.next();
+      if (!done) onToken();
+      const decoded = done ? decoder.flush() : decoder.push(value);
+      const text = line ? line.take(decoded) : decoded;
+      if (text !== '') yield text;
+      if (line?.ended) return 'line';
+      if (done) return value;
+    }
+  }
+}
+
+/** One request's hold on the engine. */
+class Turn {
+  /** Resolves when the request has let go of the engine. */
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+  private readonly controller = new AbortController();
+
+  constructor() {
+    let end = () => {};
+    this.ended = new Promise((resolve) => (end = resolve));
+    this.end = end;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  abort(): void {
+    this.controller.abort();
+  }
+}
+
+function contextTokens(asked: number | null, config: ModelConfig, device: DeviceInfo): number {
+  const usual = device.software
+    ? SOFTWARE_CONTEXT_TOKENS
+    : TRAINED_PROMPT_TOKENS + COMPLETION_TOKENS;
+  return Math.min(asked ?? usual, config.maxPositions);
+}
+
+function assertFits(tokenizer: Tokenizer, { dir, config }: Checkpoint): void {
+  if (tokenizer.size > config.vocabSize) {
+    throw new Error(
+      `${dir}/tokenizer.json: found ${tokenizer.size} tokens, expected at most ` +
+        `${config.vocabSize} (vocab_size in config.json). The two do not belong together.`,
+    );
+  }
+}
