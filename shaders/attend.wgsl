@@ -1,58 +1,139 @@
 // o[t][head] = softmax(q . K) V over the visible positions, 0 where none is visible.
-// qkv: f32 [T][QKV_STRIDE]; keys, values: f32 [positions][KV_WIDTH]; o: f32 [T][O_STRIDE].
-// A workgroup owns one token and head; each lane keeps an online softmax (maximum, sum, output)
-// over every LANES-th position, and the lanes merge at the end. Query head a reads kv head
-// a / QUERIES_PER_KV (grouped heads).
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read> rotation: array<vec4f>;
+// qkv: f32 [T][QKV_STRIDE], queries first; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin);
+// keys (already rotated), values: f32 [positions][KV_WIDTH]; o: f32 [T][O_STRIDE].
+// A workgroup owns TOKENS tokens of one head and walks over blocks of positions with an online
+// softmax: first a lane owns a position and scores it for every token, then a lane owns a column of
+// the output. Query head a reads kv head a / QUERIES_PER_KV (grouped heads).
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> rotation: array<vec2f>;
 @group(0) @binding(2) var<storage, read> keys: array<vec4f>;
-@group(0) @binding(3) var<storage, read> values: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> o: array<vec4f>;
+@group(0) @binding(3) var<storage, read> values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> o: array<f32>;
 @group(0) @binding(5) var<uniform> step: Step;
 
+const_assert BLOCK % LANES == 0u;
+const HALF = HEAD_DIM / 2u;
+const COLUMNS = (HEAD_DIM + LANES - 1u) / LANES;
 const LOWEST = -3.0e38;
-var<workgroup> lane_maximum: array<f32, LANES>;
-var<workgroup> lane_sum: array<f32, LANES>;
-var<workgroup> lane_output: array<vec4f, LANES * HEAD4>;
+/// Queries [TOKENS][HEAD_DIM], then softmax weights [TOKENS][BLOCK].
+const WEIGHTS = TOKENS * HEAD_DIM;
+var<workgroup> scratch: array<f32, WEIGHTS + TOKENS * BLOCK>;
+var<workgroup> partial: array<f32, TOKENS * LANES>;
+/// Per token: highest score and sum of weights so far, and what a new highest leaves of the old.
+var<workgroup> highest: array<f32, TOKENS>;
+var<workgroup> total: array<f32, TOKENS>;
+var<workgroup> keep: array<f32, TOKENS>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let head = group.x;
-  let token = group.y;
-  let position = step.start + token;
-  let range = visible(position);
-  let q = rotated_query(token, position, head);
-  let offset = head / QUERIES_PER_KV * HEAD4;
-  var maximum = LOWEST;
-  var sum = 0.0;
-  var output: array<vec4f, HEAD4>;
-  for (var n = range.first + lane; n < range.end; n += LANES) {
-    let row = n * (KV_WIDTH / 4u) + offset;
-    var score = 0.0;
-    for (var i = 0u; i < HEAD4; i++) { score += dot(q[i], keys[row + i]); }
-    let higher = max(maximum, score);
-    let keep = exp(maximum - higher);
-    let weight = exp(score - higher);
-    sum = sum * keep + weight;
-    for (var i = 0u; i < HEAD4; i++) { output[i] = output[i] * keep + values[row + i] * weight; }
-    maximum = higher;
+/// Rotates (RoPE, half rotation) and scales the queries into workgroup memory.
+fn load_queries(head: u32, first: u32, lane: u32) {
+  let scale = 1.0 / sqrt(f32(HEAD_DIM));
+  for (var i = lane; i < TOKENS * HALF; i += LANES) {
+    let token = min(first + i / HALF, step.count - 1u);
+    let column = i % HALF;
+    let turn = rotation[(step.start + token) * HALF + column];
+    let source = token * QKV_STRIDE + head * HEAD_DIM + column;
+    let a = qkv[source] * scale;
+    let b = qkv[source + HALF] * scale;
+    let at = i / HALF * HEAD_DIM + column;
+    scratch[at] = a * turn.x - b * turn.y;
+    scratch[at + HALF] = b * turn.x + a * turn.y;
   }
-  lane_maximum[lane] = maximum;
-  lane_sum[lane] = sum;
-  for (var i = 0u; i < HEAD4; i++) { lane_output[i * LANES + lane] = output[i]; }
-  workgroupBarrier();
+  if (lane < TOKENS) {
+    highest[lane] = LOWEST;
+    total[lane] = 0.0;
+  }
+}
 
-  var top = LOWEST;
-  for (var i = 0u; i < LANES; i++) { top = max(top, lane_maximum[i]); }
-  for (var column = lane; column < HEAD4; column += LANES) {
-    var total = 0.0;
-    var merged = vec4f(0.0);
-    for (var i = 0u; i < LANES; i++) {
-      let share = exp(lane_maximum[i] - top);
-      total += lane_sum[i] * share;
-      merged += lane_output[column * LANES + i] * share;
+fn attend(head: u32, first: u32, lane: u32) {
+  load_queries(head, first, lane);
+  workgroupBarrier();
+  let offset = head / QUERIES_PER_KV * HEAD_DIM;
+  let begin = visible(step.start + first).first;
+  let end = visible(step.start + min(first + TOKENS, step.count) - 1u).end;
+  var output: array<array<f32, TOKENS>, COLUMNS>;
+
+  for (var block = begin; block < end; block += BLOCK) {
+    let count = min(BLOCK, (end - block + LANES - 1u) / LANES * LANES);
+
+    var best: array<f32, TOKENS>;
+    for (var t = 0u; t < TOKENS; t++) { best[t] = LOWEST; }
+    for (var base = 0u; base < count; base += LANES) {
+      let i = base + lane;
+      let position = block + i;
+      let row = (min(position, end - 1u) * KV_WIDTH + offset) / 4u;
+      var score: array<f32, TOKENS>;
+      for (var c = 0u; c < HEAD_DIM / 8u; c++) {
+        let low = keys[row + c * 2u];
+        let high = keys[row + c * 2u + 1u];
+        for (var t = 0u; t < TOKENS; t++) {
+          let q = scratch8(t * HEAD_DIM + c * 8u);
+          score[t] += dot(q[0], low) + dot(q[1], high);
+        }
+      }
+      for (var t = 0u; t < TOKENS; t++) {
+        let range = visible(step.start + first + t);
+        let seen = position >= range.first && position < range.end;
+        let value = select(LOWEST, score[t], seen);
+        scratch[WEIGHTS + t * BLOCK + i] = value;
+        best[t] = max(best[t], value);
+      }
     }
-    // A range without positions leaves total = 0: the output is the zero vector.
-    o[token * (O_STRIDE / 4u) + head * HEAD4 + column] = merged / max(total, 1.0e-30);
+    for (var t = 0u; t < TOKENS; t++) { partial[t * LANES + lane] = best[t]; }
+    workgroupBarrier();
+
+    if (lane < TOKENS) {
+      var top = highest[lane];
+      for (var i = 0u; i < LANES; i++) { top = max(top, partial[lane * LANES + i]); }
+      keep[lane] = exp(highest[lane] - top);
+      highest[lane] = top;
+    }
+    workgroupBarrier();
+
+    for (var t = 0u; t < TOKENS; t++) {
+      var sum = 0.0;
+      for (var i = lane; i < count; i += LANES) {
+        let at = WEIGHTS + t * BLOCK + i;
+        let value = scratch[at];
+        let weight = select(0.0, exp(value - highest[t]), value > LOWEST);
+        scratch[at] = weight;
+        sum += weight;
+      }
+      partial[t * LANES + lane] = sum;
+    }
+    workgroupBarrier();
+
+    if (lane < TOKENS) {
+      var sum = total[lane] * keep[lane];
+      for (var i = 0u; i < LANES; i++) { sum += partial[lane * LANES + i]; }
+      total[lane] = sum;
+    }
+    for (var c = 0u; c < COLUMNS; c++) {
+      let column = offset + min(c * LANES + lane, HEAD_DIM - 1u);
+      for (var t = 0u; t < TOKENS; t++) { output[c][t] *= keep[t]; }
+      for (var i = 0u; i < count; i += 8u) {
+        var v: array<f32, 8>;
+        for (var j = 0u; j < 8u; j++) {
+          v[j] = values[min(block + i + j, end - 1u) * KV_WIDTH + column];
+        }
+        let low = vec4f(v[0], v[1], v[2], v[3]);
+        let high = vec4f(v[4], v[5], v[6], v[7]);
+        for (var t = 0u; t < TOKENS; t++) {
+          let weight = scratch8(WEIGHTS + t * BLOCK + i);
+          output[c][t] += dot(weight[0], low) + dot(weight[1], high);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+
+  for (var c = 0u; c < COLUMNS; c++) {
+    let column = c * LANES + lane;
+    for (var t = 0u; t < TOKENS && first + t < step.count; t++) {
+      if (column < HEAD_DIM) {
+        // Without a visible position the sum is 0 and so is the output.
+        let at = (first + t) * O_STRIDE + head * HEAD_DIM + column;
+        o[at] = output[c][t] / max(total[t], 1.0e-30);
+      }
+    }
   }
 }

@@ -42,7 +42,13 @@ export function randomSource(
     } else if (dtype === 'I8') {
       const { q, scales, values } = quantize(numbers);
       add(name, shape, 'I8', new Uint8Array(q.buffer), values);
-      add(`${name}_scale`, [shape[0], shape[1] / GROUP], 'F16', new Uint8Array(scales.buffer), values);
+      add(
+        `${name}_scale`,
+        [shape[0], shape[1] / GROUP],
+        'F16',
+        new Uint8Array(scales.buffer),
+        values,
+      );
     } else {
       const { bits, values } = dtype === 'BF16' ? toBf16(numbers) : toF16(numbers);
       add(name, shape, dtype, new Uint8Array(bits.buffer), values);
@@ -104,8 +110,7 @@ function toF16(numbers: Float32Array) {
     const exponent = Math.floor(Math.log2(size));
     const fraction = Math.round((size / 2 ** exponent - 1) * 1024);
     const carry = fraction === 1024 ? 1 : 0;
-    bits[i] =
-      (x < 0 ? 0x8000 : 0) | ((exponent + carry + 15) << 10) | (carry ? 0 : fraction);
+    bits[i] = (x < 0 ? 0x8000 : 0) | ((exponent + carry + 15) << 10) | (carry ? 0 : fraction);
     values[i] = Math.sign(x) * 2 ** (exponent + carry) * (1 + (carry ? 0 : fraction) / 1024);
   }
   return { bits, values };

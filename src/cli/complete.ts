@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { GREEDY, type CompletionRequest } from '../protocol';
 import { completionWindow } from '../text/window';
 import { Session } from '../worker/session';
-import { completeLines } from './completeLines';
+import { completeLines } from './lines';
 import { languageOf } from './languages';
 import { modelOptions, numberOption, subgroupsOption, UsageError } from './usage';
 

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../model/checkpoint';
 import type { LayerPlan, ModelConfig } from '../model/config';
-import { describe } from '../worker/describe';
+import { modelFacts } from '../worker/facts';
 import { modelOptions } from './usage';
 
 /** Runs the command. */
@@ -14,13 +14,13 @@ export async function info(args: string[]): Promise<void> {
     options: { ...modelOptions, json: { type: 'boolean', default: false } },
   });
   const checkpoint = await openCheckpoint(values.model);
-  const facts = { ...describe(checkpoint), weightBytes: checkpoint.totalBytes };
+  const facts = { ...modelFacts(checkpoint), weightBytes: checkpoint.totalBytes };
   const { config } = checkpoint;
   await checkpoint.close();
   console.log(values.json ? JSON.stringify({ ...facts, config }) : page(facts, config));
 }
 
-type Facts = ReturnType<typeof describe> & { weightBytes: number };
+type Facts = ReturnType<typeof modelFacts> & { weightBytes: number };
 
 function page(facts: Facts, config: ModelConfig): string {
   const { kvBytesPerToken: kv, standardKvBytesPerToken: standard } = facts;

@@ -34,7 +34,10 @@ export async function logits(args: string[]): Promise<void> {
   }
 
   const gpu = await Gpu.open({ adapter: values.adapter, subgroups });
-  const engine = await Engine.load(gpu, checkpoint);
+  // A number of passes is meant for all tokens at once, however the engine would divide them.
+  const chunkTokens =
+    typeof passes === 'number' ? Math.max(1, tokens.length, then.length) : undefined;
+  const engine = await Engine.load(gpu, checkpoint, { chunkTokens });
   await print(engine, tokens, passes);
   engine.crop(kept);
   await print(engine, then, passes);

@@ -16,7 +16,7 @@ export const USAGE = `usage: lckv COMMAND
   complete --jsonl        Read {"id","path","language","prefix","suffix","maxTokens"} lines on
                           stdin, write {"id","completion","raw","timings"} lines.
   logits --tokens [1,2]   Print the logits after each token, one JSON array per line.
-      --passes P          exact (default), sequential, or a number of passes
+      --passes P          exact (default), sequential, or a number of passes over all tokens
       --crop-to K         then cut the cache back to K tokens
       --then [3,4]        and feed these
   info                    Describe a model.

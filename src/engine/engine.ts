@@ -22,7 +22,10 @@ export type Passes = 'exact' | 'sequential' | number;
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
   contextTokens?: number;
-  /** New tokens of one iterated block; default: 128, on software devices 32. */
+  /**
+   * New tokens of one iterated block; default 128. On software devices the default is 1: there a
+   * product for many tokens gains too little to pay for the passes, so prefill is sequential.
+   */
   chunkTokens?: number;
   /** Split weights into pieces of at most this size; default: what the device can bind. */
   maxWeightBytes?: number;
@@ -46,6 +49,16 @@ export interface PrefillOptions {
 const CONVERGED = 1e-5;
 const DEFAULT_CONTEXT_TOKENS = 4096;
 
+interface EngineParts {
+  gpu: Gpu;
+  model: Model;
+  cache: KvCache;
+  weights: WeightLoader;
+  config: ModelConfig;
+  kernelSet: KernelSet;
+  chunkTokens: number;
+}
+
 /** A loaded model with its condensed KV cache. One call at a time. */
 export class Engine {
   readonly config: ModelConfig;
@@ -54,6 +67,7 @@ export class Engine {
   /** Bytes of weights on the device. */
   readonly weightBytes: number;
   readonly kernelSet: KernelSet;
+  private readonly chunkTokens: number;
   private readonly gpu: Gpu;
   private readonly model: Model;
   private readonly cache: KvCache;
@@ -62,23 +76,17 @@ export class Engine {
   /** The likeliest token after the last one of the cache. */
   private likeliest = -1;
 
-  private constructor(
-    gpu: Gpu,
-    model: Model,
-    cache: KvCache,
-    weights: WeightLoader,
-    config: ModelConfig,
-    kernelSet: KernelSet,
-  ) {
-    this.gpu = gpu;
-    this.model = model;
-    this.cache = cache;
-    this.weights = weights;
-    this.config = config;
-    this.kernelSet = kernelSet;
-    this.contextTokens = cache.capacity;
-    this.weightBytes = weights.sizeBytes;
-    this.readback = new Readback(gpu.device);
+  private constructor(parts: EngineParts) {
+    this.gpu = parts.gpu;
+    this.model = parts.model;
+    this.cache = parts.cache;
+    this.weights = parts.weights;
+    this.config = parts.config;
+    this.kernelSet = parts.kernelSet;
+    this.chunkTokens = parts.chunkTokens;
+    this.contextTokens = parts.cache.capacity;
+    this.weightBytes = parts.weights.sizeBytes;
+    this.readback = new Readback(parts.gpu.device);
   }
 
   /** Puts the weights on the device and compiles every kernel. */
@@ -87,32 +95,30 @@ export class Engine {
     const { limits } = gpu.device;
     const kernelSet =
       options.kernelSet ??
-      (gpu.info.software ? 'software' : gpu.info.subgroups ? 'subgroup' : 'workgroup');
+      (!gpu.info.subgroups ? 'workgroup' : gpu.info.software ? 'software' : 'subgroup');
     const contextTokens =
       options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
-    const chunkTokens = options.chunkTokens ?? (gpu.info.software ? 32 : 128);
+    const chunkTokens = options.chunkTokens ?? (gpu.info.software ? 1 : 128);
     const maxWeightBytes =
       options.maxWeightBytes ?? Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
 
     gpu.device.pushErrorScope('out-of-memory');
     const cache = new KvCache(gpu.device, config, contextTokens);
     const weights = new WeightLoader(gpu.device, source, maxWeightBytes, options);
-    let model: Model;
-    try {
-      model = await Model.build(gpu.device, config, cache, weights, chunkTokens, kernelSet);
-    } finally {
-      const error = await gpu.device.popErrorScope();
-      if (error) {
-        weights.dispose();
-        cache.dispose();
-        // eslint-disable-next-line no-unsafe-finally -- the cause of whatever else went wrong
-        throw new Error(
-          `The GPU has not enough memory for this model (${error.message}). ` +
-            'Choose a smaller model or a shorter context, or close other programs that use the GPU.',
-        );
-      }
+    const building = Model.build(gpu.device, config, cache, weights, chunkTokens, kernelSet);
+    const built = await building.catch((error: unknown) => error);
+    const shortage = await gpu.device.popErrorScope();
+    if (shortage || !(built instanceof Model)) {
+      weights.dispose();
+      cache.dispose();
+      if (!shortage) throw built;
+      throw new Error(
+        `The GPU has not enough memory for this model (${shortage.message}). ` +
+          'Choose a smaller model or a shorter context, or close other programs that use the GPU.',
+      );
     }
-    return new Engine(gpu, model, cache, weights, config, kernelSet);
+    const model = built;
+    return new Engine({ gpu, model, cache, weights, config, kernelSet, chunkTokens });
   }
 
   /** Token ids whose keys and values are held, oldest first. */
@@ -196,7 +202,7 @@ export class Engine {
           `${this.cache.tokens.length} of them in use.`,
       );
     }
-    const size = passes === 'sequential' ? 1 : this.model.chunkTokens;
+    const size = passes === 'sequential' ? 1 : this.chunkTokens;
     return Array.from({ length: Math.ceil(tokens.length / size) }, (_, i) => ({
       begin: i * size,
       end: Math.min(tokens.length, (i + 1) * size),
@@ -234,6 +240,8 @@ export class Engine {
       this.likeliest = await this.readLikeliest(encoder);
     } else {
       device.queue.submit([encoder.finish()]);
+      // Never run ahead of the device: an abort must not wait for a queue of chunks.
+      await device.queue.onSubmittedWorkDone();
     }
     this.gpu.assertHealthy();
     signal?.throwIfAborted();

@@ -19,6 +19,9 @@ const WANTED_LIMITS = [
   'maxComputeWorkgroupStorageSize', // more lanes for attention over wide heads
 ] as const;
 
+/** Lanes that matmul_subgroup.wgsl lets share a load. */
+const SMALLEST_SUBGROUP = 8;
+
 /**
  * Dawn's entry objects. Held for the life of the process: once one is collected while its device
  * is in use, Dawn crashes (style.md C3).
@@ -58,6 +61,7 @@ export class Gpu {
     const subgroups =
       options.subgroups !== 'off' &&
       adapter.features.has('subgroups') &&
+      (adapter.info.subgroupMinSize ?? 0) >= SMALLEST_SUBGROUP &&
       instance.wgslLanguageFeatures.has('subgroup_id');
     const device = await adapter.requestDevice({
       label: 'lckv',
@@ -81,15 +85,14 @@ export class Gpu {
 }
 
 function driverRemedy(): string {
-  switch (process.platform) {
-    case 'linux':
-      return (
-        "Install a Vulkan driver: your GPU vendor's, or `mesa-vulkan-drivers` 23 or newer " +
-        '(on Debian 12 from bookworm-backports).'
-      );
-    case 'win32':
-      return 'Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.';
-    default:
-      return 'Update the operating system or the graphics driver.';
+  if (process.platform === 'linux') {
+    return (
+      "Install a Vulkan driver: your GPU vendor's, or `mesa-vulkan-drivers` 23 or newer " +
+      '(on Debian 12 from bookworm-backports).'
+    );
   }
+  if (process.platform === 'win32') {
+    return 'Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.';
+  }
+  return 'Update the operating system or the graphics driver.';
 }

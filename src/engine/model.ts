@@ -8,14 +8,15 @@ import { KernelCompiler, type Binding, type Kernel, type KernelSpec } from './ke
 import { pad8, type Matrix, type WeightLoader } from './weights';
 import argmaxSource from '../../shaders/argmax.wgsl';
 import attendSource from '../../shaders/attend.wgsl';
-import attendRowsSource from '../../shaders/attend_rows.wgsl';
 import embedSource from '../../shaders/embed.wgsl';
 import gluSource from '../../shaders/glu.wgsl';
 import matmulSource from '../../shaders/matmul.wgsl';
+import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
-import querySource from '../../shaders/query.wgsl';
 import rmsnormSource from '../../shaders/rmsnorm.wgsl';
+import scratchPlainSource from '../../shaders/scratch_plain.wgsl';
+import scratchSubgroupSource from '../../shaders/scratch_subgroup.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 import storeKvSource from '../../shaders/store_kv.wgsl';
 import visibleSource from '../../shaders/visible.wgsl';
@@ -25,8 +26,8 @@ import f32Source from '../../shaders/weights_f32.wgsl';
 import int8Source from '../../shaders/weights_int8.wgsl';
 
 /**
- * Which variants of the kernels run: `subgroup` and `workgroup` differ in how decode sums across
- * lanes; `software` keeps an invocation's work contiguous, for adapters that run on the CPU.
+ * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
+ * runs on the CPU, where an invocation should have a whole row to itself also in decode.
  */
 export type KernelSet = 'subgroup' | 'workgroup' | 'software';
 
@@ -44,10 +45,10 @@ export interface LayerStages {
 
 /** Tokens whose rows share one load of the weights in matmul.wgsl. */
 const MATMUL_TOKENS = 8;
-/** Tokens of one workgroup in attend_rows.wgsl. */
-const ATTEND_ROWS = 32;
+/** Invocations of a workgroup in attend.wgsl, and tokens that share its loads of keys and values. */
+const ATTEND_LANES = 64;
+const ATTEND_TOKENS = 8;
 const WEIGHT_SOURCES = { F32: f32Source, F16: f16Source, BF16: bf16Source, I8: int8Source };
-const SUBGROUP_DIRECTIVES = 'enable subgroups;\nrequires subgroup_id;';
 
 /** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
 export class Model {
@@ -238,29 +239,32 @@ export class Model {
         ADD: add,
       };
       const bindings = [...weightBindings(piece), read(2, x), write(3, y)];
-      const matmul = (tokens: number) =>
+      const matmul = (tokens: number, subgroups: boolean) =>
         this.compiler.compile({
           label: 'matmul',
-          source: [weightSource, stepSource, matmulSource],
+          directives: subgroups ? 'enable subgroups;' : undefined,
+          source: [weightSource, stepSource, subgroups ? matmulSubgroupSource : matmulSource],
           constants: { ...common, TOKENS: tokens },
           bindings: [...bindings, uniform(4, this.step)],
           workgroups: (count) => [Math.ceil(piece.rows / 64), Math.ceil(count / tokens)],
         });
-      const matvec = (source: string, directives?: string) =>
+      const matvec = (subgroups: boolean) =>
         this.compiler.compile({
           label: 'matvec',
-          directives,
-          source: [weightSource, source],
+          directives: subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
+          source: [weightSource, subgroups ? matvecSubgroupSource : matvecSource],
           constants: common,
           bindings,
           workgroups: () => [Math.ceil(piece.rows / 8), 1],
         });
-      const one = {
-        subgroup: () => matvec(matvecSubgroupSource, SUBGROUP_DIRECTIVES),
-        workgroup: () => matvec(matvecSource),
-        software: () => matmul(1),
-      }[this.kernelSet];
-      return Promise.all([one(), matmul(MATMUL_TOKENS)]);
+      switch (this.kernelSet) {
+        case 'software':
+          return Promise.all([matmul(1, true), matmul(MATMUL_TOKENS, true)]);
+        case 'subgroup':
+          return Promise.all([matvec(true), matmul(MATMUL_TOKENS, true)]);
+        case 'workgroup':
+          return Promise.all([matvec(false), matmul(MATMUL_TOKENS, false)]);
+      }
     });
     const kernels = await Promise.all(stages);
     return { one: kernels.map(([one]) => one), many: kernels.map(([, many]) => many) };
@@ -295,12 +299,21 @@ export class Model {
   private async attend(layer: number, qkv: GPUBuffer, output: GPUBuffer): Promise<Stage> {
     const { heads: H, kvHeads: G, headDim: K } = this.config;
     const { reads, strict, window } = this.config.layers[layer];
-    const spec = (source: string, lanes: number, rows: number) =>
+    const subgroups = this.kernelSet !== 'workgroup';
+    const compile = (tokens: number) =>
       this.compiler.compile({
         label: 'attend',
-        source: [stepSource, visibleSource, querySource, source],
+        directives: subgroups ? 'enable subgroups;' : undefined,
+        source: [
+          stepSource,
+          visibleSource,
+          attendSource,
+          subgroups ? scratchSubgroupSource : scratchPlainSource,
+        ],
         constants: {
-          LANES: lanes,
+          TOKENS: tokens,
+          LANES: ATTEND_LANES,
+          BLOCK: this.attendBlock(tokens),
           QKV_STRIDE: (H + 2 * G) * K,
           KV_WIDTH: G * K,
           O_STRIDE: H * K,
@@ -317,15 +330,17 @@ export class Model {
           write(4, output),
           uniform(5, this.step),
         ],
-        workgroups: (count) => [H, Math.ceil(count / rows)],
+        workgroups: (count) => [H, Math.ceil(count / tokens)],
       });
-    // The lanes' outputs, maxima and sums meet in workgroup memory.
-    const fit = this.device.limits.maxComputeWorkgroupStorageSize / (K * 4 + 8);
-    const lanes = Math.min(64, 2 ** Math.floor(Math.log2(fit)));
-    const one = await spec(attendSource, lanes, 1);
-    const software = this.kernelSet === 'software';
-    const many = software ? await spec(attendRowsSource, ATTEND_ROWS, ATTEND_ROWS) : one;
+    const [one, many] = await Promise.all([compile(1), compile(ATTEND_TOKENS)]);
     return { one: [one], many: [many] };
+  }
+
+  /** Positions that attend.wgsl takes at a time: what fits workgroup memory, at most 256. */
+  private attendBlock(tokens: number): number {
+    const floats = this.device.limits.maxComputeWorkgroupStorageSize / 4;
+    const perPosition = floats / tokens - this.config.headDim - ATTEND_LANES - 3;
+    return Math.min(256, Math.floor(perPosition / ATTEND_LANES) * ATTEND_LANES);
   }
 
   private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {

@@ -10,7 +10,7 @@ import type { ModelConfig } from '../model/config';
 import { buildPrompt, fillInTheMiddleMarks } from '../model/prompt';
 import { Tokenizer } from '../model/tokenizer';
 import type { CompletionRequest, DeviceInfo, ModelInfo, StopReason, Timings } from '../protocol';
-import { describe } from './describe';
+import { modelFacts } from './facts';
 import { LineExtent } from './extent';
 
 export interface SessionOptions {
@@ -54,7 +54,7 @@ export class Session {
     this.tokenizer = tokenizer;
     this.stopTokens = [...new Set([...engine.config.eosTokens, ...tokenizer.specialIds])];
     this.model = {
-      ...describe(checkpoint),
+      ...modelFacts(checkpoint),
       contextTokens: engine.contextTokens,
       weightBytes: engine.weightBytes,
       fillInTheMiddle: fillInTheMiddleMarks(tokenizer) !== null,

@@ -29,7 +29,7 @@ const VARIANTS: { title: string; options: EngineOptions }[] = [
   { title: 'software kernels', options: { kernelSet: 'software' } },
   { title: 'subgroup kernels', options: { kernelSet: 'subgroup' } },
   { title: 'workgroup kernels', options: { kernelSet: 'workgroup' } },
-  { title: 'split weights', options: { maxWeightBytes: 4096 } },
+  { title: 'split weights', options: { maxWeightBytes: 10_000 } },
 ];
 
 describe('goldens', function () {

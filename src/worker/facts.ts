@@ -8,7 +8,7 @@ import type { ModelInfo } from '../protocol';
 const KV_NUMBER_BYTES = 4;
 
 /** The facts about a model that do not depend on where it runs. */
-export function describe(
+export function modelFacts(
   checkpoint: Checkpoint,
 ): Omit<ModelInfo, 'contextTokens' | 'weightBytes' | 'fillInTheMiddle'> {
   const { layers, kvHeads, headDim } = checkpoint.config;

@@ -1,0 +1,111 @@
+/**
+ * Editing a document: a cache that is cropped and extended after every edit must give the same
+ * greedy tokens as one that starts afresh (docs/ARCHITECTURE.md, invariants).
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Engine } from '../../src/engine/engine';
+import { generate, type GenerateStats } from '../../src/engine/generate';
+import { Gpu } from '../../src/engine/gpu';
+import { seededRandom } from '../../src/engine/sample';
+import { openCheckpoint } from '../../src/model/checkpoint';
+import { GREEDY } from '../../src/protocol';
+
+const EDITS = 200;
+const GREEDY_TOKENS = 4;
+const MOST_TOKENS = 120;
+
+describe('reuse', function () {
+  this.timeout(300_000);
+  let gpu: Gpu;
+  before(async () => {
+    gpu = await Gpu.open();
+  });
+  after(() => gpu.dispose());
+
+  for (const name of ['sandwich-middle', 'lckv-w2', 'lckv-w4-nodiag', 'windows']) {
+    it(`${EDITS} edits of ${name}: reused and fresh cache agree`, async () => {
+      const checkpoint = await openCheckpoint(join('test/fixtures/goldens', name));
+      const reused = await Engine.load(gpu, checkpoint, { chunkTokens: 16 });
+      const fresh = await Engine.load(gpu, checkpoint, { chunkTokens: 64 });
+      try {
+        let reusedTokens = 0;
+        let promptTokens = 0;
+        for (const [step, prompt] of edits(checkpoint.config.vocabSize).entries()) {
+          const { tokens, stats } = await greedy(reused, prompt);
+          fresh.crop(0);
+          const expected = await greedy(fresh, prompt);
+          assert.deepEqual(tokens, expected.tokens, `edit ${step}, ${prompt.length} tokens`);
+          reusedTokens += stats.reusedTokens;
+          promptTokens += stats.promptTokens;
+        }
+        // Most edits are at the end, so most of the work must have been saved.
+        const share = reusedTokens / promptTokens;
+        assert.ok(share > 0.5, `only ${share} of the prompt tokens were reused`);
+      } finally {
+        reused.dispose();
+        fresh.dispose();
+        await checkpoint.close();
+      }
+    });
+  }
+
+  it('an abort leaves the cache true to its tokens', async () => {
+    const checkpoint = await openCheckpoint('test/fixtures/goldens/sandwich-middle');
+    const engine = await Engine.load(gpu, checkpoint, { chunkTokens: 8 });
+    const fresh = await Engine.load(gpu, checkpoint, { chunkTokens: 64 });
+    try {
+      const random = seededRandom(5);
+      const prompt = Array.from({ length: 60 }, () => Math.floor(random() * 97));
+      const controller = new AbortController();
+      const reason = new Error('typed on');
+      setTimeout(() => controller.abort(reason), 30);
+      const { signal } = controller;
+      await assert.rejects(async () => {
+        for (;;) {
+          engine.crop(0);
+          await engine.prefill(prompt, { signal });
+        }
+      }, reason);
+      assert.ok(engine.tokens.length < prompt.length);
+      assert.deepEqual(engine.tokens, prompt.slice(0, engine.tokens.length));
+      assert.deepEqual((await greedy(engine, prompt)).tokens, (await greedy(fresh, prompt)).tokens);
+    } finally {
+      engine.dispose();
+      fresh.dispose();
+      await checkpoint.close();
+    }
+  });
+});
+
+async function greedy(engine: Engine, prompt: number[]) {
+  const stats: GenerateStats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
+  const options = { maxTokens: GREEDY_TOKENS, stopTokens: [], sampling: GREEDY };
+  const tokens: number[] = [];
+  for await (const token of generate(engine, prompt, options, stats)) tokens.push(token);
+  return { tokens, stats };
+}
+
+/** Documents after each of a seeded run of edits: typing, inserting, deleting, jumping, undo. */
+function edits(vocab: number): number[][] {
+  const random = seededRandom(11);
+  const below = (n: number) => Math.floor(random() * n);
+  const tokens = (n: number) => Array.from({ length: n }, () => below(vocab));
+  const history: number[][] = [tokens(20)];
+  for (let step = 0; step < EDITS; step++) {
+    const document = history.at(-1)!;
+    const at = below(document.length);
+    const choices = [
+      () => [...document, ...tokens(1)],
+      () => [...document, ...tokens(1)],
+      () => [...document, ...tokens(1 + below(5))],
+      () => document.slice(0, Math.max(1, document.length - 1 - below(4))),
+      () => [...document.slice(0, at), ...tokens(1 + below(6)), ...document.slice(at)],
+      () => [...document.slice(0, at), ...document.slice(at + 1 + below(6)), ...tokens(1)],
+      () => document.slice(0, at + 1),
+      () => history[Math.max(0, history.length - 1 - below(5))],
+    ];
+    history.push(choices[below(choices.length)]().slice(0, MOST_TOKENS));
+  }
+  return history.slice(1);
+}

@@ -1,0 +1,50 @@
+import { strict as assert } from 'node:assert';
+import { existsSync, readFileSync } from 'node:fs';
+
+interface Manifest {
+  icon: string;
+  main: string;
+  activationEvents: string[];
+  extensionKind: string[];
+  contributes: { commands: Record<'command' | 'title' | 'category' | 'enablement', string>[] };
+}
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+
+describe('manifest', () => {
+  it('runs where the GPU is: on the side of the window, if it can', () => {
+    assert.deepEqual(manifest.extensionKind, ['ui', 'workspace']);
+    assert.deepEqual(manifest.activationEvents, ['onStartupFinished']);
+  });
+
+  it('names files that are there', () => {
+    assert.ok(existsSync(manifest.icon));
+    const png = readFileSync(manifest.icon);
+    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [128, 128]);
+    assert.ok(existsSync(manifest.main));
+  });
+
+  it('has the commands that the extension registers', () => {
+    const source = readFileSync('src/host/main.ts', 'utf8');
+    const registered = [...source.matchAll(/^ {4}'(lckv\.\w+)': \(/gm)].map(([, id]) => id);
+    const contributed = manifest.contributes.commands.map(({ command }) => command);
+    assert.deepEqual(registered, contributed);
+  });
+
+  it('puts its commands into one category and switches them off where they make no sense', () => {
+    for (const { command, title, category, enablement } of manifest.contributes.commands) {
+      assert.equal(category, 'LCKV', command);
+      assert.match(title, /^[A-Z]/, command);
+      assert.match(enablement ?? 'config.lckv.enabled', /^!?config\.lckv\.enabled$/, command);
+    }
+  });
+
+  it('ships only what the extension runs on', () => {
+    const lines = readFileSync('.vscodeignore', 'utf8').split('\n');
+    const rules = lines.filter((line) => line !== '' && !line.startsWith('#'));
+    assert.equal(rules[0], '**');
+    assert.ok(rules.slice(1).every((rule) => rule.startsWith('!')));
+    for (const needed of [manifest.main, manifest.icon, 'dist/worker.mjs', 'LICENSE'])
+      assert.ok(rules.includes(`!${needed.replace('./', '')}`), needed);
+  });
+});

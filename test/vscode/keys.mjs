@@ -1,0 +1,90 @@
+// What a user sees: real keystrokes in the window, ghost text in the page, Tab.
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../setup/system.mjs';
+import { windowAddress } from './codeServer.mjs';
+
+const START_MS = 150_000;
+const ANSWER_MS = 90_000;
+const GHOST = '.ghost-text-decoration, .ghost-text';
+
+/** Runs the tests one after another in one window and records each; the first failure ends them. */
+export async function testKeys({ page, server }, workspace, record) {
+  const file = join(workspace, 'shapes.ts');
+  const remote = (path) => `vscode-remote://${server.authority}${path}`;
+  const state = (kind, timeout) =>
+    page.waitForSelector(`[aria-label^="LCKV completion: ${kind}"]`, { timeout });
+  const ghost = () => page.$$eval(GHOST, (all) => all.map((e) => e.textContent).join(''));
+  const shown = () => page.waitForSelector(GHOST, { timeout: ANSWER_MS });
+  const picture = (name) => page.screenshot({ path: join(workspace, '..', `${name}.png`) });
+  const saved = async () => {
+    await page.keyboard.press('Control+s');
+    await page.waitForTimeout(1000);
+    return readFileSync(file, 'utf8');
+  };
+  const hosts = new Set();
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol.startsWith('http')) hosts.add(host);
+  });
+
+  const before = readFileSync(file, 'utf8');
+  const tests = {
+    'shows in the status bar when it is ready': async () => {
+      const payload = [
+        ['extensionDevelopmentPath', remote(root)],
+        ['openFile', remote(file)],
+      ];
+      await page.goto(windowAddress(server, workspace, payload));
+      await page.waitForSelector('.monaco-editor .view-lines', { timeout: START_MS });
+      await state('ready', START_MS);
+    },
+    'shows ghost text by itself while a user types': async () => {
+      await page.click('.monaco-editor .view-lines');
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type('  return ', { delay: 60 });
+      await shown();
+      await picture('ghost');
+    },
+    'keeps it at once when the user types what it says': async () => {
+      const [first] = (await ghost()).trimStart();
+      await page.keyboard.type(first);
+      await page.waitForSelector(GHOST, { timeout: 2000 });
+    },
+    'inserts it with Tab': async () => {
+      const text = (await ghost()).replaceAll('\u00a0', ' ');
+      await page.keyboard.press('Tab');
+      const after = await saved();
+      await picture('accepted');
+      assert.ok(after.startsWith(`${before}  return `), after);
+      assert.ok(after.includes(text), `${JSON.stringify(text)} is not in: ${after}`);
+    },
+    'turns off and on by a click in the status bar': async () => {
+      await (await state('ready', ANSWER_MS)).click();
+      const off = await state('off', 10_000);
+      await page.click('.monaco-editor .view-lines');
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type('\n// A', { delay: 60 });
+      await page.waitForTimeout(3000);
+      assert.equal(await ghost(), '');
+      await off.click();
+      await state('ready', START_MS);
+    },
+    'asks nobody outside this machine': () => {
+      assert.deepEqual([...hosts], [server.authority]);
+    },
+  };
+
+  for (const [title, test] of Object.entries(tests)) {
+    const started = Date.now();
+    try {
+      await test();
+      record({ title, ms: Date.now() - started });
+    } catch (error) {
+      await picture('failed');
+      record({ title, ms: Date.now() - started, error: error.stack });
+      return;
+    }
+  }
+}

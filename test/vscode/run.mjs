@@ -1,0 +1,118 @@
+// Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron]
+// In code-server and a browser, with real keystrokes as well; or in a desktop VS Code, which is
+// downloaded unless LCKV_VSCODE names one. Ends with mocha's summary.
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../setup/system.mjs';
+import { withCodeServer, windowAddress } from './codeServer.mjs';
+import { testKeys } from './keys.mjs';
+
+const folder = join(root, 'dist', 'vscode-suite');
+const workspace = join(folder, 'workspace');
+/** One JSON object a line for each finished test, then `{"end":true}`. */
+const resultsFile = join(folder, 'results.jsonl');
+const suite = join(root, 'dist', 'test', 'vscode', 'index.js');
+const env = { LCKV_TEST_RESULTS: resultsFile };
+
+const settings = {
+  'lckv.maxTokens': 12,
+  ...(process.env.LCKV_MODEL ? { 'lckv.model': process.env.LCKV_MODEL } : {}),
+  'chat.disableAIFeatures': true,
+  'editor.inlineSuggest.enabled': true,
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.suggestOnTriggerCharacters': false,
+  'extensions.autoCheckUpdates': false,
+  'extensions.autoUpdate': false,
+  'files.autoSave': 'off',
+  'git.enabled': false,
+  'security.workspace.trust.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'typescript.disableAutomaticTypeAcquisition': true,
+  'workbench.startupEditor': 'none',
+};
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+cpSync(join(root, 'test', 'vscode', 'workspace'), workspace, { recursive: true });
+// The cursor will be at the end of this file, inside a function that has just begun.
+const begun = 'export function circumference(circle: Circle): number {\n';
+appendFileSync(join(workspace, 'shapes.ts'), `\n/** The distance around a circle. */\n${begun}`);
+writeFileSync(resultsFile, '');
+
+const electron = process.argv.includes('--electron') || process.platform !== 'linux';
+const watch = setInterval(report, 500);
+const started = Date.now();
+let shown = 0;
+let failures = 0;
+let ended = false;
+
+try {
+  if (electron) await runDesktop();
+  else await runCodeServer();
+  report();
+  if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
+  if (!electron)
+    await withCodeServer({ settings }, (vscode) => testKeys(vscode, workspace, record));
+} catch (error) {
+  record({ title: 'VS Code runs', error: error.stack });
+}
+clearInterval(watch);
+report();
+
+console.log(`\n  ${shown - failures} passing (${Math.round((Date.now() - started) / 1000)}s)`);
+if (failures > 0) console.log(`  ${failures} failing`);
+process.exit(failures > 0 ? 1 : 0);
+
+function record(result) {
+  appendFileSync(resultsFile, JSON.stringify(result) + '\n');
+}
+
+/** Prints the results that have come in since the last call. */
+function report() {
+  const results = readFileSync(resultsFile, 'utf8').split('\n').slice(0, -1).map(JSON.parse);
+  ended = results.some(({ end }) => end);
+  const tests = results.filter(({ title }) => title);
+  for (const { title, ms, error } of tests.slice(shown)) {
+    const time = ms > 100 ? ` (${(ms / 1000).toFixed(1)}s)` : '';
+    console.log(`    ${error ? '✘' : '✔'} ${title}${time}`);
+    if (error) console.log(error.replace(/^/gm, '        '));
+    if (error) failures++;
+  }
+  shown = tests.length;
+}
+
+/** The suite in the extension host of code-server, by VS Code's own test protocol. */
+async function runCodeServer() {
+  await withCodeServer({ settings, env }, async ({ page, server }) => {
+    const remote = (path) => `vscode-remote://${server.authority}${path}`;
+    const exit = new Promise((resolve) => {
+      page.once('crash', resolve);
+      void page.exposeFunction('codeAutomationExit', resolve);
+    });
+    await page.exposeFunction('codeAutomationLog', () => {});
+    const payload = [
+      ['extensionDevelopmentPath', remote(root)],
+      ['extensionTestsPath', remote(suite.replace(/\.js$/, ''))],
+    ];
+    await page.goto(windowAddress(server, workspace, payload));
+    await exit;
+  });
+}
+
+/** The suite in a desktop VS Code. */
+async function runDesktop() {
+  const { runTests } = await import('@vscode/test-electron');
+  const userData = join(folder, 'user-data');
+  mkdirSync(join(userData, 'User'), { recursive: true });
+  writeFileSync(join(userData, 'User', 'settings.json'), JSON.stringify(settings));
+  await runTests({
+    vscodeExecutablePath: process.env.LCKV_VSCODE,
+    extensionDevelopmentPath: root,
+    extensionTestsPath: suite,
+    extensionTestsEnv: env,
+    launchArgs: [workspace, '--disable-extensions', `--user-data-dir=${userData}`],
+  }).catch((error) => {
+    if (failures === 0) report();
+    if (failures === 0) throw error;
+  });
+}

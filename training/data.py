@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Turns source files into rows of 1024 token ids: prompts in the editor's format (suffix, prefix, middle), packed.
+
+usage: data.py SHARD.jsonl.xz TOKENIZER OUT_DIR NAME FIRST_EPOCH LAST_EPOCH WORKERS
+Writes OUT_DIR/{epoch}-{NAME}-{chunk}.npy, uint16 [rows, 1024], each under its final name only when complete. Every epoch draws new cursors.
+"""
+import bisect
+import json
+import lzma
+import math
+import multiprocessing
+import os
+import random
+import re
+import sys
+
+import numpy as np
+
+import tokenizer as tok
+
+ROW = 1024
+MAX_SUFFIX = ROW // 4        # ids
+CLOSERS = set(')]}"\'`;,:> \t')
+BLOCK_LINES = 8
+BYTES_PER_TOKEN = 3.2
+WEIGHT = {'typescript': 2, 'typescriptreact': 2, 'javascriptreact': 2, 'vue': 2, 'javascript': 1.4, 'c': 0.7, 'java': 0.8}     # visits an epoch
+
+
+def indent(line):
+    return len(line) - len(line.lstrip())
+
+
+def line_bounds(text, at):
+    """(start, end) of the line holding offset `at`; end is the offset of its newline (of its \\r\\n)."""
+    end = text.find('\n', at)
+    end = len(text) if end < 0 else end
+    if end > at and text[end - 1:end] == '\r':
+        end -= 1
+    return text.rfind('\n', 0, at) + 1, end
+
+
+def in_line(text, at, rng):
+    """A cursor in the line around `at`: after its indentation, at any character or, as while typing, after a word or sign."""
+    start, end = line_bounds(text, at)
+    first = min(start + indent(text[start:end]), end)
+    if rng.random() < 0.5:
+        return rng.randint(first, end)
+    stops = [first] + [first + m.end() for m in re.finditer(r'\w+|[^\w\s]', text[first:end])]
+    return rng.choice(stops)
+
+
+def line_case(text, at, rng):
+    """(prefix end, suffix start): the rest of one line."""
+    cursor = in_line(text, at, rng)
+    return cursor, line_bounds(text, cursor)[1]
+
+
+def block_case(text, at, rng):
+    """The rest of a line and up to BLOCK_LINES following lines: to a blank line, a dedent or the end of the block."""
+    start, end = line_bounds(text, at)
+    where = rng.random()
+    cursor = end if where < 0.4 else start + indent(text[start:end]) if where < 0.7 else in_line(text, at, rng)
+    cursor = min(cursor, end)
+    base, stop = indent(text[start:end]), end
+    for n in range(BLOCK_LINES):
+        if stop >= len(text):
+            break
+        s, e = line_bounds(text, text.find('\n', stop) + 1) if text.find('\n', stop) >= 0 else (0, 0)
+        line = text[s:e]
+        if e <= stop or not line.strip() or indent(line) < base:
+            break
+        stop = e
+        if indent(line) == base and n and line.strip()[0] in ')]}' or (n and rng.random() < 0.05):
+            break
+    return cursor, stop
+
+
+def span_case(text, at, rng):
+    """Any characters, within a line or across lines; the suffix starts right after."""
+    cursor = rng.randint(max(0, at - 40), min(len(text), at + 40))
+    length = int(math.exp(rng.uniform(0, 5.3)))
+    return cursor, min(len(text), cursor + length)
+
+
+def shorten_path(path, rng):
+    """The last one to five parts of a path: the editor sends paths relative to the workspace folder."""
+    return '/'.join(path.split('/')[-rng.randint(1, 5):])
+
+
+def pieces(doc, at, rng):
+    """One sample as texts: (header, suffix, prefix, middle or None). None: plain text, no cursor."""
+    text = doc['t']
+    header = f"{doc['l']} " + ('' if rng.random() < 0.1 else shorten_path(doc['p'], rng))
+    budget = int(ROW * BYTES_PER_TOKEN * (rng.uniform(0.95, 1.2) if rng.random() < 0.7 else rng.uniform(0.1, 1)))
+    kind = rng.random()
+    if kind < 0.15:
+        start = line_bounds(text, max(0, at - budget // 2))[0] if at > budget // 2 else 0
+        return header, '', text[start:start + budget], None if start + budget < len(text) else ''
+    case = line_case if kind < 0.55 else block_case if kind < 0.85 else span_case
+    cursor, stop = case(text, at, rng)
+    suffix = '' if rng.random() < 0.15 else text[stop:stop + int(rng.uniform(0.02, 0.25) * budget)]
+    room = budget - len(suffix) - (stop - cursor)
+    start = 0 if cursor <= room else line_bounds(text, cursor - room)[0]
+    return header, suffix, text[start:cursor], text[cursor:stop]
+
+
+def assemble(header, suffix, prefix, middle):
+    """Token ids of the parts -> one sample of at most ROW ids; the prefix is cut on the left, the suffix on the right."""
+    suffix = suffix[:MAX_SUFFIX]
+    tail = [] if middle is None else middle[:ROW // 2] + [tok.END]
+    room = ROW - len(header) - len(suffix) - len(tail) - 3
+    prefix = prefix[:room] if middle is None else prefix[max(0, len(prefix) - room):]
+    return [tok.PATH, *header, tok.SUFFIX, *suffix, tok.PREFIX, *prefix, *tail]
+
+
+def samples(docs, tokenizer, rng):
+    """Samples of many documents: about one for each 700 tokens of a document, cursors spread evenly."""
+    parts, flat = [], []
+    for doc in docs:
+        n = max(1, round(len(doc['t']) / (700 * BYTES_PER_TOKEN)))
+        for i in range(n):
+            at = int((i + rng.random()) / n * len(doc['t']))
+            p = pieces(doc, min(at, len(doc['t']) - 1), rng)
+            parts.append(p[3] is None)
+            flat += [*p[:3], p[3] or '']
+    ids = [e.ids for e in tokenizer.encode_batch_fast(flat, add_special_tokens=False)]
+    return [assemble(*ids[4 * i:4 * i + 3], None if plain else ids[4 * i + 3]) for i, plain in enumerate(parts)]
+
+
+def pack(found, rng):
+    """Best-fit decreasing: whole samples into rows of ROW ids, the rest padded. -> uint16 [rows, ROW], shuffled."""
+    rows, room = [], []                                   # room: sorted list of (free ids, row)
+    for s in sorted(found, key=len, reverse=True):
+        i = bisect.bisect_left(room, (len(s), -1))
+        if i < len(room):
+            free, r = room.pop(i)
+            rows[r] += s
+        else:
+            free, r = ROW, len(rows)
+            rows.append(list(s))
+        if free - len(s) >= 24:
+            bisect.insort(room, (free - len(s), r))
+    rng.shuffle(rows)
+    out = np.full((len(rows), ROW), tok.PAD, np.uint16)
+    for i, r in enumerate(rows):
+        out[i, :len(r)] = r
+    return out
+
+
+def load_docs(shard):
+    with lzma.open(shard, 'rt', newline='') as f:
+        return [d for d in map(json.loads, f) if '<|' not in d['t'] or not any(s in d['t'] for s in tok.SPECIALS)]
+
+
+CHUNK = 1200
+STATE = {}
+
+
+def work(task):
+    epoch, chunk = task
+    rng = random.Random(f"{STATE['name']}-{epoch}-{chunk}")
+    order = STATE['order'][epoch][chunk * CHUNK:(chunk + 1) * CHUNK]
+    rows = pack(samples([STATE['docs'][i] for i in order], STATE['tokenizer'], rng), rng)
+    path = f"{STATE['out']}/{epoch:02}-{STATE['name']}-{chunk:04}"
+    np.save(f'{path}.tmp.npy', rows)
+    os.rename(f'{path}.tmp.npy', f'{path}.npy')
+    return rows.shape[0], int((rows == tok.PAD).sum())
+
+
+def main(shard, tokenizer, out, name, first, last, workers):
+    os.environ['TOKENIZERS_PARALLELISM'] = 'false'
+    os.makedirs(out, exist_ok=True)
+    docs = load_docs(shard)
+    orders = {}
+    for epoch in range(int(first), int(last) + 1):
+        rng = random.Random(f'{name}{epoch}')
+        orders[epoch] = [i for i, d in enumerate(docs) for _ in range(int(WEIGHT.get(d['l'], 1) + rng.random()))]
+        rng.shuffle(orders[epoch])
+    STATE.update(docs=docs, tokenizer=tok.load(tokenizer), out=out, name=name, order=orders)
+    tasks = [(e, c) for e, order in orders.items() for c in range(math.ceil(len(order) / CHUNK))]
+    with multiprocessing.get_context('fork').Pool(int(workers)) as pool:
+        counts = list(pool.imap(work, tasks))
+    n, pads = sum(c[0] for c in counts), sum(c[1] for c in counts)
+    print(f'{name}: epochs {first}..{last}, {n} rows, {n * ROW / 1e6:.1f} M ids, {100 * pads / (n * ROW):.1f} % padding', flush=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""int8 release format. usage: export.py pack CHECKPOINT.pt OUT | assemble PIECES_DIR MODEL_DIR
+
+`pack` (where torch is) writes model.safetensors in pieces of at most 15 MiB, model.safetensors.0, .1, ...; `assemble` joins them.
+Each matrix NAME.weight is I8 [rows, cols] with NAME.weight_scale F16 [rows, cols/32]: weight = q * scale. Norm weights are F32.
+"""
+import glob
+import hashlib
+import os
+import shutil
+import sys
+
+GROUP = 32
+PIECE = 15 * 2**20
+
+
+def quantise(w):
+    """float [rows, cols] -> (int8 [rows, cols], float16 [rows, cols/32]); the scale is rounded before it is used."""
+    import torch
+    g = w.float().view(w.shape[0], -1, GROUP)
+    scale = (g.abs().amax(-1) / 127).half()
+    safe = scale.float().clamp_min(1e-12)[..., None]
+    return (g / safe).round().clamp(-127, 127).to(torch.int8).view(w.shape), scale
+
+
+def dequantise(q, scale):
+    """float32 [rows, cols], exactly what a runtime computes from the file."""
+    return (q.float().view(q.shape[0], -1, GROUP) * scale.float()[..., None]).view(q.shape)
+
+
+def quantised_state(state):
+    """Checkpoint -> tensors of the release file."""
+    out = {}
+    for name, w in state.items():
+        if w.dim() == 2:
+            out[name], out[f'{name}_scale'] = quantise(w)
+        else:
+            out[name] = w.float()
+    return out
+
+
+def restored_state(tensors):
+    """Tensors of the release file -> float32 weights."""
+    return {n: dequantise(w, tensors[f'{n}_scale']) if w.dim() == 2 else w for n, w in tensors.items() if not n.endswith('_scale')}
+
+
+def pack(checkpoint, out):
+    import torch
+    from safetensors.torch import save
+    state = torch.load(checkpoint, map_location='cpu', weights_only=True)['model']
+    raw = save({n: t.contiguous() for n, t in quantised_state(state).items()}, metadata={'format': 'pt'})
+    for i in range(0, len(raw), PIECE):
+        with open(f'{out}/model.safetensors.{i // PIECE}', 'wb') as f:
+            f.write(raw[i:i + PIECE])
+    print(f'packed {len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()}')
+
+
+def assemble(pieces, model_dir):
+    from model_config import config_json
+    os.makedirs(model_dir, exist_ok=True)
+    with open(f'{model_dir}/model.safetensors', 'wb') as f:
+        for path in sorted(glob.glob(f'{pieces}/model.safetensors.*')):
+            with open(path, 'rb') as piece:
+                shutil.copyfileobj(piece, f)
+    with open(f'{model_dir}/model.safetensors', 'rb') as f:
+        print(f'assembled, sha256 {hashlib.sha256(f.read()).hexdigest()}')
+    if os.path.exists(f'{pieces}/tokenizer.json'):
+        shutil.copy(f'{pieces}/tokenizer.json', f'{model_dir}/tokenizer.json')
+    with open(f'{model_dir}/config.json', 'w') as f:
+        f.write(config_json())
+
+
+if __name__ == '__main__':
+    {'pack': pack, 'assemble': assemble}[sys.argv[1]](*sys.argv[2:4])

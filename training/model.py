@@ -1,0 +1,161 @@
+"""LCKV transformer (lckv-llama, sandwich-middle) for training, in PyTorch.
+
+Layer i reads the keys/values of layer layer_types[i]. Layers that read a higher layer form one iteration group
+first..target: they are run `passes` times, each pass reading the target's keys/values of the pass before, strictly (j < p).
+All passes but the last need no more than the target's k and v. Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def rope_table(c, length, device):
+    """cos and sin, each [T, D], of the half-rotation form."""
+    inv = 1.0 / c.rope_theta ** (torch.arange(0, c.head_dim, 2, device=device, dtype=torch.float64) / c.head_dim)
+    f = torch.arange(length, device=device, dtype=torch.float64)[:, None] * inv
+    f = torch.cat([f, f], -1)
+    return f.cos().float(), f.sin().float()
+
+
+def rotate(x, rope):
+    """Rotary position embedding of x [B, heads, T, D]."""
+    cos, sin = rope
+    a, b = x.chunk(2, -1)
+    return (x * cos + torch.cat([-b, a], -1) * sin).to(x.dtype)
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(c.hidden_size)), c.rms_norm_eps
+
+    def forward(self, x):
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+
+
+class Attention(nn.Module):
+    def __init__(self, c, has_kv):
+        super().__init__()
+        self.c = c
+        self.q_proj = nn.Linear(c.hidden_size, c.num_attention_heads * c.head_dim, bias=False)
+        self.o_proj = nn.Linear(c.num_attention_heads * c.head_dim, c.hidden_size, bias=False)
+        if has_kv:
+            self.k_proj = nn.Linear(c.hidden_size, c.num_key_value_heads * c.head_dim, bias=False)
+            self.v_proj = nn.Linear(c.hidden_size, c.num_key_value_heads * c.head_dim, bias=False)
+
+    def heads(self, x):
+        """[B, T, heads*D] -> [B, heads, T, D]"""
+        return x.view(*x.shape[:2], -1, self.c.head_dim).transpose(1, 2)
+
+    def kv(self, x, rope):
+        """Normed input [B, T, C] -> rotated keys and values, each [B, G, T, D]."""
+        return rotate(self.heads(self.k_proj(x)), rope), self.heads(self.v_proj(x))
+
+    def forward(self, x, rope, kv, strict):
+        """x [B, T, C]; a strict query at p sees keys < p, and the first one gets exactly zero."""
+        q, (k, v) = rotate(self.heads(self.q_proj(x)), rope), kv
+        if strict:
+            o = F.scaled_dot_product_attention(q[:, :, 1:], k[:, :, :-1], v[:, :, :-1], is_causal=True, enable_gqa=True)
+            o = F.pad(o, (0, 0, 1, 0))
+        else:
+            o = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        return self.o_proj(o.transpose(1, 2).reshape(x.shape))
+
+
+class MLP(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.gate_proj = nn.Linear(c.hidden_size, c.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(c.hidden_size, c.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(c.intermediate_size, c.hidden_size, bias=False)
+
+    def forward(self, x):
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    def __init__(self, c, has_kv):
+        super().__init__()
+        self.input_layernorm, self.self_attn = RMSNorm(c), Attention(c, has_kv)
+        self.post_attention_layernorm, self.mlp = RMSNorm(c), MLP(c)
+
+    def own_kv(self, h, rope):
+        return self.self_attn.kv(self.input_layernorm(h), rope)
+
+    def feed(self, h):
+        return h + self.mlp(self.post_attention_layernorm(h))
+
+    def forward(self, h, rope, kv, strict):
+        """h [B, T, C] -> [B, T, C], reading the given keys/values; kv None stands for all zeros, whose attention is zero."""
+        if kv is not None:
+            h = h + self.self_attn(self.input_layernorm(h), rope, kv, strict)
+        return self.feed(h)
+
+
+class LCKV(nn.Module):
+    """ids [B, T] -> hidden states [B, T, C] after the last norm. state_dict has the names of the released checkpoint."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.c, self.sources = c, c.sources()
+        self.model = nn.Module()
+        self.model.embed_tokens = nn.Embedding(c.vocab_size, c.hidden_size)
+        self.model.layers = nn.ModuleList(Layer(c, i in self.sources) for i in range(c.num_hidden_layers))
+        self.model.norm = RMSNorm(c)
+        for name, p in self.named_parameters():
+            if p.dim() == 2:
+                small = name.endswith(('o_proj.weight', 'down_proj.weight'))
+                nn.init.normal_(p, std=0.02 / (2 * c.num_hidden_layers) ** 0.5 if small else 0.02)
+
+    def compile(self):
+        """Compiles layer by layer: one small graph for each kind of call, so a change of passes compiles nothing new."""
+        for layer in self.model.layers:
+            layer.forward, layer.own_kv = torch.compile(layer.forward), torch.compile(layer.own_kv)
+
+    def group_kv(self, h, rope, kv):
+        """One pass over the group's layers below the target: h [B, T, C] -> (hidden, new keys/values of the target)."""
+        first, target = self.c.group()
+        for i in range(first, target):
+            h = self.model.layers[i](h, rope, kv, True)
+        return h, self.model.layers[target].own_kv(h, rope)
+
+    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None):
+        """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
+        no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
+        grad = self.c.backward_passes if grad_passes is None else grad_passes
+        first, target = self.c.group()
+        layers, rope, own = self.model.layers, rope_table(self.c, ids.shape[1], ids.device), {}
+        h = self.model.embed_tokens(ids)
+        if torch.is_autocast_enabled('cuda'):
+            h = h.bfloat16()
+        for i in range(first):
+            own[i] = layers[i].own_kv(h, rope) if self.sources[i] == i else own[self.sources[i]]
+            h = layers[i](h, rope, own[i], False)
+        kv, start = None, h
+        with torch.no_grad():
+            if tolerance is not None:
+                kv = self.converge(start.detach(), rope, tolerance)
+            for _ in range(no_grad if tolerance is None else 0):
+                kv = self.group_kv(start.detach(), rope, kv)[1]
+        for _ in range(grad if tolerance is None else 1):
+            h, kv = self.group_kv(start, rope, kv)
+        own[target] = kv
+        for i in range(target, len(layers)):
+            t = self.sources[i]
+            if t == i and i != target:
+                own[i] = layers[i].own_kv(h, rope)
+            h = layers[i](h, rope, own[t], False)
+        return self.model.norm(h)
+
+    def converge(self, h, rope, tolerance):
+        kv = None
+        for _ in range(h.shape[1]):
+            new = self.group_kv(h, rope, kv)[1]
+            if kv is not None and max((a - b).abs().max().item() for a, b in zip(new, kv)) <= tolerance:
+                return new
+            kv = new
+        return kv
+
+    def logits(self, hidden):
+        """[..., C] -> [..., vocab], with the tied embedding."""
+        return F.linear(hidden, self.model.embed_tokens.weight.to(hidden.dtype))

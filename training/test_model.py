@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The PyTorch model against the float64 numpy reference, on tiny random configurations. usage: test_model.py"""
+import numpy as np
+import torch
+
+from export import dequantise, quantise
+from lckv_ref import LCKV as Reference
+from lckv_ref import random_weights
+from model import LCKV
+from model_config import Config
+
+
+def tiny(layer_types):
+    n = len(layer_types.split('_'))
+    return Config(vocab_size=97, hidden_size=64, intermediate_size=96, num_hidden_layers=n, num_attention_heads=4, num_key_value_heads=2,
+                  head_dim=16, layer_types=layer_types)
+
+
+def pair(layer_types, seed, dtype=torch.float64, device='cpu'):
+    c = tiny(layer_types)
+    cfg = dict(vars(c), tie_word_embeddings=True)
+    weights = random_weights(cfg, seed, 0.08)
+    del weights['lm_head.weight']
+    model = LCKV(c).to(device, dtype)
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+    return model, Reference(cfg, weights)
+
+
+def error(model, ref, ids, how, **passes):
+    with torch.no_grad():
+        device = model.model.embed_tokens.weight.device
+        got = model.logits(model(torch.tensor([ids], device=device), **passes))[0].double().cpu().numpy()
+    want = ref.prefill(ids, ref.new_cache(), how)
+    return np.abs(got - want).max() / np.abs(want).max()
+
+
+def test_passes(device='cpu'):
+    for layer_types in ('0_4_4_4_4_4_4_7', '0_3_3_3_3_5', '0_1_4_4_4_5'):
+        model, ref = pair(layer_types, 3, device=device)
+        ids = np.random.default_rng(1).integers(0, 97, 24).tolist()
+        for n in (1, 2, 3, 7, 24):
+            e = error(model, ref, ids, n, no_grad_passes=n - 1, grad_passes=1)
+            assert e < 1e-5, (layer_types, n, e)      # rope tables are float32
+        e = error(model, ref, ids, 'seq', tolerance=1e-12)
+        assert e < 1e-5, (layer_types, 'exact', e)
+
+
+def test_gradient_reaches_every_weight():
+    model, _ = pair('0_4_4_4_4_4_4_7', 5)
+    ids = torch.randint(0, 97, (2, 16))
+    model.logits(model(ids, 1, 2)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_quantise():
+    w = torch.randn(8, 64) * torch.rand(8, 1)
+    q, scale = quantise(w)
+    assert q.dtype == torch.int8 and scale.dtype == torch.float16 and scale.shape == (8, 2)
+    assert ((dequantise(q, scale) - w).abs() <= scale.float().repeat_interleave(32, 1) * 0.51).all()
+
+
+if __name__ == '__main__':
+    for device in ['cpu'] + ['cuda'] * torch.cuda.is_available():
+        test_passes(device)
+    test_gradient_reaches_every_weight()
+    test_quantise()
+    print('test_model: 3 passed, 0 failed')

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [TINY]
+
+Everything is a function of the share of the time budget that is spent, so the learning rate always reaches zero in time.
+Writes WORK_DIR/latest.pt every two minutes (training resumes from it) and WORK_DIR/final.pt.
+"""
+import json
+import os
+import sys
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import tokenizer as tok
+from model import LCKV
+from model_config import Config
+from optim import Muon
+
+MICRO, ACCUMULATE = 64, 2                    # rows of 1024 ids: 131 k tokens a step
+PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
+WARMUP, DECAY_FROM = 0.02, 0.35
+STAGES = [(0.6, 1, 1), (0.8, 3, 2), (1.01, 5, 2)]      # until this share of the time: passes without and with gradient
+
+
+def rate(done):
+    """Learning-rate factor after the share `done` of the budget: warm-up, flat, linear to zero."""
+    return max(0.0, min(1.0, done / WARMUP, (1 - done) / (1 - DECAY_FROM)))
+
+
+def stage(done):
+    return next((n, g) for until, n, g in STAGES if done < until)
+
+
+class Rows:
+    """Endless batches from the row files, in order of their names, each file once before any is repeated. New files are picked up."""
+
+    def __init__(self, folder, used=()):
+        self.folder, self.used, self.round, self.rng = folder, set(used), list(used), np.random.default_rng(0)
+        self.buffer, self.at, self.repeats = np.zeros((0, 1024), np.uint16), 0, 0
+
+    def refill(self):
+        while True:
+            names = sorted(n for n in os.listdir(self.folder) if n.endswith('.npy') and not n.endswith('.tmp.npy'))
+            fresh = [n for n in names if n not in self.used]
+            if fresh:
+                break
+            if names and len(self.used) > 8:
+                self.used, self.repeats = set(), self.repeats + 1
+            time.sleep(0.2)
+        take = fresh[:8]
+        self.used.update(take)
+        left = self.buffer[self.at:]
+        self.buffer = np.concatenate([left] + [np.load(os.path.join(self.folder, n)) for n in take])
+        self.rng.shuffle(self.buffer)
+        self.at = 0
+
+    def next(self, rows):
+        """int64 ids [rows, 1024] on the GPU"""
+        while len(self.buffer) - self.at < rows:
+            self.refill()
+        batch = self.buffer[self.at:self.at + rows].astype(np.int32)
+        self.at += rows
+        return torch.from_numpy(batch).pin_memory().to('cuda', non_blocking=True).long()
+
+
+def head_loss(weight, hidden, ids):
+    """Mean next-token loss over what is not padding. hidden [B, T, C], ids [B, T]."""
+    logits = F.linear(hidden[:, :-1], weight)
+    return F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), ignore_index=tok.PAD)
+
+
+def flops_per_token(c, no_grad, grad):
+    """Multiply-adds times two of one training token; the iterated layers count once a pass, backward counts twice."""
+    first, target = c.group()
+    per_layer = 2 * c.hidden_size ** 2 + 3 * c.hidden_size * c.intermediate_size + c.hidden_size * 1024 // 2 * 2
+    group, full = (target - first) * per_layer, c.num_hidden_layers * per_layer + c.vocab_size * c.hidden_size
+    return 2 * (no_grad * group + 3 * ((grad - 1) * group + full))
+
+
+def optimizers(model):
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and 'embed' not in n]
+    others = [dict(params=[model.model.embed_tokens.weight], weight_decay=0.01),
+              dict(params=[p for p in model.parameters() if p.dim() == 1], weight_decay=0.0)]
+    return [(Muon(matrices, weight_decay=0.05), PEAK_MATRIX), (torch.optim.AdamW(others, betas=(0.9, 0.95), eps=1e-10, fused=True), PEAK_EMBEDDING)]
+
+
+def budget(work, seconds):
+    """The time budget may be corrected while training runs, in WORK_DIR/seconds."""
+    if os.path.exists(f'{work}/seconds'):
+        with open(f'{work}/seconds') as f:
+            return float(f.read() or seconds)
+    return seconds
+
+
+def save(path, model, opts, **progress):
+    torch.save(dict(model=model.state_dict(), optimizers=[o.state_dict() for o, _ in opts], **progress), f'{path}.tmp')
+    os.rename(f'{path}.tmp', path)
+
+
+def main(rows_dir, work, seconds, tiny=False):
+    torch.manual_seed(0)
+    torch.set_float32_matmul_precision('high')
+    torch._dynamo.config.cache_size_limit = 64
+    c = Config(hidden_size=128, intermediate_size=256, num_attention_heads=2, num_key_value_heads=1) if tiny else Config()
+    model = LCKV(c).cuda()
+    opts, step, tokens, before, used = optimizers(model), 0, 0, 0.0, []
+    if os.path.exists(f'{work}/latest.pt'):
+        state = torch.load(f'{work}/latest.pt', map_location='cuda', weights_only=True)
+        model.load_state_dict(state['model'])
+        for (o, _), s in zip(opts, state['optimizers']):
+            o.load_state_dict(s)
+        step, tokens, before, used = state['step'], state['tokens'], state['elapsed'], state['used']
+    model.compile()
+    loss_fn = torch.compile(head_loss)
+    rows, log = Rows(rows_dir, used), open(f'{work}/train.jsonl', 'a')
+    for _, n, g in STAGES:                                  # compile before the clock starts, while the first rows are being made
+        with torch.autocast('cuda', torch.bfloat16):
+            ids = torch.randint(c.vocab_size, (MICRO, 1024), device='cuda')
+            loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids).backward()
+    model.zero_grad(set_to_none=True)
+    print('compiled', flush=True)
+    rows.refill()
+    begin = mark = saved = time.time()
+    mark_tokens, losses = tokens, []
+    while True:
+        done = (before + time.time() - begin) / seconds
+        if done >= 1:
+            break
+        n, g = stage(done)
+        for _ in range(ACCUMULATE):
+            ids = rows.next(MICRO)
+            with torch.autocast('cuda', torch.bfloat16):
+                loss = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids) / ACCUMULATE
+            loss.backward()
+            losses.append(loss.detach() * ACCUMULATE)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for o, peak in opts:
+            for group in o.param_groups:
+                group['lr'] = peak * rate(done)
+            o.step()
+        model.zero_grad(set_to_none=True)
+        step, tokens = step + 1, tokens + ids.numel() * ACCUMULATE
+        if step % 20 == 0:
+            mean, now = torch.stack(losses).mean().item(), time.time()
+            speed = (tokens - mark_tokens) / (now - mark)
+            log.write(json.dumps(dict(step=step, tokens=tokens, seconds=round(before + now - begin, 1), loss=round(mean, 4), passes=[n, g],
+                                      tokens_per_second=round(speed), tflops=round(speed * flops_per_token(c, n, g) / 1e12, 1),
+                                      lr=round(rate(done), 4), files=len(rows.used), repeats=rows.repeats)) + '\n')
+            log.flush()
+            assert mean == mean, 'loss is not a number'
+            mark, mark_tokens, losses = now, tokens, []
+            seconds = budget(work, seconds)
+            if now - saved > 120:
+                save(f'{work}/latest.pt', model, opts, step=step, tokens=tokens, elapsed=before + now - begin, used=sorted(rows.used))
+                saved = now
+    save(f'{work}/final.pt', model, [], step=step, tokens=tokens, elapsed=seconds, used=[])
+    print(f'finished: {step} steps, {tokens / 1e6:.1f} M tokens', flush=True)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), len(sys.argv) > 4)
