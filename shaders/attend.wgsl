@@ -61,7 +61,9 @@ fn attend(head: u32, first: u32, lane: u32) {
       let i = base + lane;
       let position = block + i;
       let row = (min(position, end - 1u) * KV_WIDTH + offset) / 4u;
+      // Said outright: Dawn zeroes a variable declared in a loop only once.
       var score: array<f32, TOKENS>;
+      for (var t = 0u; t < TOKENS; t++) { score[t] = 0.0; }
       for (var c = 0u; c < HEAD_DIM / 8u; c++) {
         let low = keys[row + c * 2u];
         let high = keys[row + c * 2u + 1u];

@@ -13,7 +13,7 @@ import { Session } from '../worker/session';
 import { languageOf } from './languages';
 import { modelOptions, subgroupsOption } from './usage';
 
-/** A cursor: right behind the first occurrence of `after` in a file. */
+/** A cursor right behind the first occurrence of `after`; the rest of its line is yet to be written. */
 interface Place {
   path: string;
   after: string;
@@ -28,7 +28,7 @@ const PLACES: Place[] = [
   { path: 'node_modules/mocha/lib/stats-collector.js', after: 'runner.on(EVENT_TEST_FAIL, ' },
 ];
 /** The place where typing is replayed, and how many keys. */
-const TYPING = { path: 'src/text/window.ts', after: 'const suffix = ', keys: 14 };
+const TYPING = { path: 'src/text/window.ts', after: 'const suffix = ', keys: 12 };
 
 const SHOWN_LINES = 4;
 const MAX_TOKENS = 48;
@@ -42,8 +42,6 @@ export async function demo(args: string[]): Promise<void> {
   const session = await Session.open(values.model, {
     adapter: values.adapter,
     subgroups: subgroupsOption(values.subgroups),
-    // Long prompts take long where the GPU is a CPU.
-    contextTokens: null,
   });
   describe(session);
   for (const place of PLACES) {
@@ -69,14 +67,14 @@ function describe(session: Session): void {
 
 /** Types the file's own next characters, one by one, and completes after each. */
 async function replayTyping(session: Session): Promise<void> {
-  const { before, after } = await cursor(TYPING);
+  const { before, after, rest } = await cursor(TYPING);
   const line = before.split('\n').length;
   heading(`Typing ${TYPING.keys} keys in ${TYPING.path}, line ${line}`);
   let reused = 0;
   let prompt = 0;
   for (let typed = 0; typed <= TYPING.keys; typed++) {
-    const keys = after.slice(0, typed);
-    const request = requestAt(TYPING.path, before + keys, after.slice(typed), 12);
+    const keys = rest.slice(0, typed);
+    const request = requestAt(TYPING.path, before + keys, after, 12);
     const { text, timings } = await run(session, { ...request, extent: 'line' });
     const lineText = (before + keys).split('\n').at(-1)!.trimStart();
     console.log(
@@ -142,11 +140,14 @@ function requestAt(
   return { path: shown, language, ...window, maxTokens, extent: 'block', sampling: GREEDY };
 }
 
-async function cursor({ path, after }: Place): Promise<{ before: string; after: string }> {
+/** The text before the cursor, the rest of its line, and the lines below. */
+async function cursor({ path, after }: Place) {
   const text = await readFile(join(ROOT, path), 'utf8');
-  const at = text.indexOf(after);
-  if (at < 0) throw new Error(`${path}: found no ${JSON.stringify(after)}.`);
-  return { before: text.slice(0, at + after.length), after: text.slice(at + after.length) };
+  const found = text.indexOf(after);
+  if (found < 0) throw new Error(`${path}: found no ${JSON.stringify(after)}.`);
+  const at = found + after.length;
+  const lineEnd = text.indexOf('\n', at);
+  return { before: text.slice(0, at), rest: text.slice(at, lineEnd), after: text.slice(lineEnd) };
 }
 
 function heading(title: string): void {

@@ -2,7 +2,6 @@
  * The WebGPU device: adapter choice, limits, features, Dawn flags, loss.
  * The one file that loads the native binding.
  */
-import { create, globals } from 'webgpu';
 import type { DeviceInfo } from '../protocol';
 
 export interface GpuOptions {
@@ -50,11 +49,9 @@ export class Gpu {
 
   /** Opens the best adapter, or the one asked for. Throws a sentence with a remedy when none. */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    Object.assign(globalThis, globals);
-    const instance = create(options.adapter ? [`adapter=${options.adapter}`] : []);
-    instances.push(instance);
-    const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) {
+    const instance = await openDawn(options.adapter);
+    const adapter = await instance?.requestAdapter({ powerPreference: 'high-performance' });
+    if (!instance || !adapter) {
       const which = options.adapter ? ` whose name contains "${options.adapter}"` : '';
       throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy()}`);
     }
@@ -81,6 +78,25 @@ export class Gpu {
 
   dispose(): void {
     this.device.destroy();
+  }
+}
+
+/** Dawn's entry object, or null when no adapter has the name asked for. */
+async function openDawn(adapter?: string): Promise<GPU | null> {
+  const dawn = await import('webgpu').catch((error: unknown) => {
+    throw new Error(
+      `There is no WebGPU binding for ${process.platform}-${process.arch} here. ` +
+        'Install the build of this extension for your platform.',
+      { cause: error },
+    );
+  });
+  Object.assign(globalThis, dawn.globals);
+  try {
+    const instance = dawn.create(adapter ? [`adapter=${adapter}`] : []);
+    instances.push(instance);
+    return instance;
+  } catch {
+    return null; // Dawn's own words are about backends, whatever the reason
   }
 }
 

@@ -36,7 +36,7 @@ const TRAINED_PROMPT_TOKENS = 1024;
 /** Room for the completion beside such a prompt. */
 const COMPLETION_TOKENS = 256;
 /** On a software adapter a prompt takes long, so by default it is short. */
-const SOFTWARE_CONTEXT_TOKENS = 512;
+const SOFTWARE_CONTEXT_TOKENS = 320;
 
 /** A model ready to complete. Whoever opens it disposes it. */
 export class Session {
