@@ -1,4 +1,4 @@
-// Bundles the extension host (cjs), the worker and the command line (esm), and the tests.
+// Bundles the extension host (cjs), the worker, the command line and benchmarks (esm), and the tests.
 import { build, context } from 'esbuild';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,11 @@ const bundles = [
   },
   {
     ...esm,
-    entryPoints: { worker: 'src/worker/main.ts', lckv: 'src/cli/main.ts' },
+    entryPoints: {
+      worker: 'src/worker/main.ts',
+      lckv: 'src/cli/main.ts',
+      'bench/decode': 'bench/decode.ts',
+    },
     outdir: 'dist',
   },
   {
