@@ -1,0 +1,155 @@
+/**
+ * The bundled model against its PyTorch twin (training/golden.py): held-out snippets in the real
+ * prompt format, the logits after the prompt and the greedy continuation.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Engine } from '../../src/engine/engine';
+import { generate } from '../../src/engine/generate';
+import { Gpu } from '../../src/engine/gpu';
+import { seededRandom } from '../../src/engine/sample';
+import { openCheckpoint, type Checkpoint } from '../../src/model/checkpoint';
+import { buildPrompt } from '../../src/model/prompt';
+import { Safetensors } from '../../src/model/safetensors';
+import { Tokenizer } from '../../src/model/tokenizer';
+import { GREEDY } from '../../src/protocol';
+import { relativeError } from '../compare';
+
+const FIXTURES = 'test/fixtures/bundled';
+const MODEL = 'models/lckv-code-42m';
+const TOLERANCE = 1e-2;
+/** LCKV_EDITS=200 is the long form; a CPU takes about two seconds for one. */
+const EDITS = Number(process.env.LCKV_EDITS ?? 15);
+
+interface Snippet {
+  id: string;
+  language: string;
+  prompt: number[];
+  greedy: number[];
+}
+
+describe('bundled model', function () {
+  this.timeout(600_000);
+  const text = readFileSync(join(FIXTURES, 'golden.json'), 'utf8');
+  const snippets = JSON.parse(text) as Snippet[];
+  let gpu: Gpu;
+  let checkpoint: Checkpoint;
+  let expected: Float32Array;
+  before(async () => {
+    gpu = await Gpu.open();
+    checkpoint = await openCheckpoint(MODEL);
+    const file = await Safetensors.open(join(FIXTURES, 'golden.safetensors'));
+    const bytes = await file.read('logits');
+    expected = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+    await file.close();
+  });
+  after(async () => {
+    await checkpoint.close();
+    gpu.dispose();
+  });
+
+  it('has 50 snippets', () => assert.equal(snippets.length, 50));
+
+  // As the device prefers, and iterated in blocks: on software devices these differ.
+  for (const [title, chunkTokens, most] of [
+    ['by default', undefined, 500],
+    ['iterated', 24, 90],
+  ] as const) {
+    it(`same logits and greedy tokens as PyTorch, ${title}`, async () => {
+      const engine = await Engine.load(gpu, checkpoint, { chunkTokens, contextTokens: 512 });
+      try {
+        for (const [i, { id, prompt, greedy }] of snippets.entries()) {
+          if (prompt.length > most) continue;
+          const { tokens, logits } = await complete(engine, prompt, greedy.length);
+          const vocab = checkpoint.config.vocabSize;
+          const error = relativeError(logits, expected.subarray(i * vocab, (i + 1) * vocab));
+          assert.ok(error < TOLERANCE, `${id}: relative error of the logits ${error}`);
+          assert.deepEqual(tokens, greedy, id);
+        }
+      } finally {
+        engine.dispose();
+      }
+    });
+  }
+});
+
+describe('editing a document with the bundled model', function () {
+  this.timeout(1_800_000);
+
+  it(`${EDITS} edits of text: reused and fresh cache agree on greedy tokens`, async () => {
+    const gpu = await Gpu.open();
+    const checkpoint = await openCheckpoint(MODEL);
+    const tokenizer = await Tokenizer.open(MODEL);
+    const reused = await Engine.load(gpu, checkpoint, { contextTokens: 256 });
+    const fresh = await Engine.load(gpu, checkpoint, { contextTokens: 256, chunkTokens: 32 });
+    try {
+      let shared = 0;
+      let all = 0;
+      for (const [step, { prefix, suffix }] of textEdits(EDITS).entries()) {
+        const place = { path: 'src/list.ts', language: 'typescript', prefix, suffix };
+        const prompt = buildPrompt(tokenizer, place, 240);
+        const expected = await complete(fresh, prompt, 3);
+        const { tokens, stats } = await complete(reused, prompt, 3, false);
+        assert.deepEqual(tokens, expected.tokens, `edit ${step}: ${JSON.stringify(prefix)}`);
+        shared += stats.reusedTokens;
+        all += stats.promptTokens;
+      }
+      assert.ok(shared / all > 0.3, `only ${shared} of ${all} prompt tokens were reused`);
+    } finally {
+      reused.dispose();
+      fresh.dispose();
+      await checkpoint.close();
+      gpu.dispose();
+    }
+  });
+});
+
+/** Cursors in a document after each of a seeded run of edits: typing, deleting, jumps, undo. */
+function textEdits(count: number): { prefix: string; suffix: string }[] {
+  const random = seededRandom(17);
+  const below = (n: number) => Math.floor(random() * n);
+  const pick = <T>(choices: readonly T[]) => choices[below(choices.length)];
+  const start = 'export function sum(list: number[]): number {\n  let total = 0;\n';
+  const states = [{ prefix: start, suffix: '\n  return total;\n}\n' }];
+  for (let step = 0; step < count; step++) {
+    const { prefix, suffix } = states.at(-1)!;
+    const text = prefix + suffix;
+    const at = below(text.length + 1);
+    const typed = pick([
+      'for (',
+      'const x = ',
+      'i',
+      '.',
+      'list',
+      ' ',
+      '\n  ',
+      '// add é',
+      '"',
+      '😀',
+    ]);
+    const edits = [
+      () => ({ prefix: prefix + typed, suffix }),
+      () => ({ prefix: prefix + typed, suffix }),
+      () => ({ prefix: prefix.slice(0, -1 - below(4)) || ' ', suffix }),
+      () => ({ prefix: prefix + typed, suffix: suffix.slice(below(3)) }),
+      () => ({ prefix: text.slice(0, at), suffix: text.slice(at) }),
+      () => states[Math.max(0, states.length - 1 - below(5))],
+    ];
+    states.push(pick(edits)());
+  }
+  return states.slice(1);
+}
+
+async function complete(engine: Engine, prompt: number[], maxTokens: number, afresh = true) {
+  const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
+  const options = { maxTokens, stopTokens: [], sampling: GREEDY };
+  const tokens: number[] = [];
+  let logits: Float32Array = new Float32Array();
+  if (afresh) engine.crop(0);
+  for await (const token of generate(engine, prompt, options, stats)) {
+    if (tokens.length === 0) logits = await engine.readLogits();
+    tokens.push(token);
+  }
+  return { tokens, logits, stats };
+}
