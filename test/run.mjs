@@ -72,7 +72,7 @@ function execute([program, ...args], timeoutMs) {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: !windows,
       shell: windows,
-      env: { ...process.env, FORCE_COLOR: '0' },
+      env: { ...process.env, NO_COLOR: '1' },
     });
     let output = '';
     let timedOut = false;

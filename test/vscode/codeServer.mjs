@@ -1,7 +1,14 @@
 // A VS Code with no display: code-server, and a browser to open its window in.
 import { spawn } from 'node:child_process';
-import { existsSync, openSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,8 +58,12 @@ export function windowAddress({ authority }, folder, payload) {
 
 async function startServer(settings, env) {
   const folder = mkdtempSync(join(tmpdir(), 'lckv-vscode-'));
-  for (const name of ['User', 'extensions', 'tmp']) mkdirSync(join(folder, name));
-  writeFileSync(join(folder, 'User', 'settings.json'), JSON.stringify(settings));
+  for (const name of ['extensions', 'tmp']) mkdirSync(join(folder, name));
+  // Settings of the scope `machine` are read from the second file only.
+  for (const name of ['User', 'Machine']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'settings.json'), JSON.stringify(settings));
+  }
   writeFileSync(join(folder, 'config.yaml'), ''); // or it writes one into the home folder
   const log = openSync(join(folder, 'server.log'), 'w');
   const authority = `127.0.0.1:${await freePort()}`;
