@@ -5,6 +5,7 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seededRandom } from '../src/engine/sample';
 import { parseConfig } from '../src/model/config';
 import { modelTensors } from '../src/model/tensors';
 
@@ -64,7 +65,7 @@ const SPECIALS = 7;
  * get zeros, so that they are never the likeliest.
  */
 export function randomTensors(config: object, seed = 1): Record<string, TensorData> {
-  const random = mulberry32(seed);
+  const random = seededRandom(seed);
   return Object.fromEntries(
     modelTensors(parseConfig(config, 'test')).map(({ name, shape }) => {
       const count = shape.reduce((product, length) => product * length);
@@ -88,14 +89,4 @@ export async function tinyModel(
   await writeFile(join(dir, 'model.safetensors'), safetensors(tensors));
   await cp('test/fixtures/tiny-tokenizer/tokenizer.json', join(dir, 'tokenizer.json'));
   return { dir, remove: () => rm(root, { recursive: true }) };
-}
-
-/** A small random number generator: numbers in [0, 1), the same for the same seed. */
-export function mulberry32(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -10,11 +10,14 @@ export class KvCache {
   readonly values = new Map<number, GPUBuffer>();
   /** Most tokens held. */
   readonly capacity: number;
+  /** Bytes of one token's keys (or values) of one layer. */
+  readonly rowBytes: number;
   private held: number[] = [];
 
   constructor(device: GPUDevice, config: ModelConfig, capacity: number) {
     this.capacity = capacity;
-    const size = capacity * config.kvHeads * config.headDim * 4;
+    this.rowBytes = config.kvHeads * config.headDim * 4;
+    const size = capacity * this.rowBytes;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     config.layers.forEach((layer, i) => {
       if (!layer.computesKv) return;
@@ -28,6 +31,16 @@ export class KvCache {
     return this.held;
   }
 
+  /** All keys and all values, in a fixed order. */
+  get buffers(): GPUBuffer[] {
+    return [...this.keys.values(), ...this.values.values()];
+  }
+
+  /** Says whose rows are held now, after they were brought back from elsewhere. */
+  replace(tokens: readonly number[]): void {
+    this.held = [...tokens];
+  }
+
   append(tokens: readonly number[]): void {
     this.held.push(...tokens);
   }
@@ -39,13 +52,18 @@ export class KvCache {
 
   /** How many leading ids `tokens` shares with those held. */
   commonPrefix(tokens: readonly number[]): number {
-    const most = Math.min(tokens.length, this.held.length);
-    let length = 0;
-    while (length < most && tokens[length] === this.held[length]) length++;
-    return length;
+    return commonPrefix(this.held, tokens);
   }
 
   dispose(): void {
-    for (const buffer of [...this.keys.values(), ...this.values.values()]) buffer.destroy();
+    for (const buffer of this.buffers) buffer.destroy();
   }
+}
+
+/** How many leading ids two sequences share. */
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length++;
+  return length;
 }

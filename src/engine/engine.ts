@@ -11,6 +11,7 @@ import { dispatch } from './kernel';
 import { Model, type KernelSet, type Stage } from './model';
 import { Readback } from './readback';
 import { sample } from './sample';
+import { Snapshots } from './snapshots';
 import { WeightLoader } from './weights';
 
 /**
@@ -29,6 +30,8 @@ export interface EngineOptions {
   chunkTokens?: number;
   /** Split weights into pieces of at most this size; default: what the device can bind. */
   maxWeightBytes?: number;
+  /** Device memory for the keys and values of earlier prompts; default 256 MiB. */
+  snapshotBytes?: number;
   /** Kernel variants; default: by device. */
   kernelSet?: KernelSet;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -48,11 +51,14 @@ export interface PrefillOptions {
  */
 const CONVERGED = 1e-5;
 const DEFAULT_CONTEXT_TOKENS = 4096;
+/** Some forty prompts of a thousand tokens of the bundled model. */
+const DEFAULT_SNAPSHOT_BYTES = 256 * 2 ** 20;
 
 interface EngineParts {
   gpu: Gpu;
   model: Model;
   cache: KvCache;
+  snapshots: Snapshots;
   weights: WeightLoader;
   config: ModelConfig;
   kernelSet: KernelSet;
@@ -73,6 +79,7 @@ export class Engine {
   private readonly cache: KvCache;
   private readonly weights: WeightLoader;
   private readonly readback: Readback;
+  private readonly snapshots: Snapshots;
   /** The likeliest token after the last one of the cache. */
   private likeliest = -1;
 
@@ -87,6 +94,7 @@ export class Engine {
     this.contextTokens = parts.cache.capacity;
     this.weightBytes = parts.weights.sizeBytes;
     this.readback = new Readback(parts.gpu.device);
+    this.snapshots = parts.snapshots;
   }
 
   /** Puts the weights on the device and compiles every kernel. */
@@ -117,8 +125,10 @@ export class Engine {
           'Choose a smaller model or a shorter context, or close other programs that use the GPU.',
       );
     }
+    const snapshotBytes = options.snapshotBytes ?? DEFAULT_SNAPSHOT_BYTES;
+    const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
     const model = built;
-    return new Engine({ gpu, model, cache, weights, config, kernelSet, chunkTokens });
+    return new Engine({ gpu, model, cache, snapshots, weights, config, kernelSet, chunkTokens });
   }
 
   /** Token ids whose keys and values are held, oldest first. */
@@ -126,9 +136,17 @@ export class Engine {
     return this.cache.tokens;
   }
 
-  /** How many leading ids of `tokens` are held. */
-  commonPrefix(tokens: readonly number[]): number {
-    return this.cache.commonPrefix(tokens);
+  /** Device memory that earlier prompts' keys and values take, in bytes. */
+  get snapshotBytes(): number {
+    return this.snapshots.sizeBytes;
+  }
+
+  /**
+   * Readies the cache for a prompt: keeps what it shares with it, or brings back what an earlier
+   * prompt left that shares more. Returns how many leading tokens are held then.
+   */
+  reuse(tokens: readonly number[]): number {
+    return this.snapshots.reuse(tokens);
   }
 
   /** Keeps the first `length` tokens' keys and values: the exact state after them. */
@@ -188,6 +206,7 @@ export class Engine {
 
   dispose(): void {
     this.model.dispose();
+    this.snapshots.dispose();
     this.cache.dispose();
     this.weights.dispose();
     this.readback.dispose();

@@ -39,7 +39,7 @@ export async function* generate(
   const random = seededRandom(sampling.seed);
   const begin = performance.now();
   // The last prompt token always runs again: its logits choose the first new token.
-  const reused = Math.min(engine.commonPrefix(prompt), prompt.length - 1);
+  const reused = Math.min(engine.reuse(prompt), prompt.length - 1);
   engine.crop(reused);
   stats.promptTokens = prompt.length;
   stats.reusedTokens = reused;

@@ -6,15 +6,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine';
-import { generate } from '../../src/engine/generate';
 import { Gpu } from '../../src/engine/gpu';
 import { seededRandom } from '../../src/engine/sample';
 import { openCheckpoint, type Checkpoint } from '../../src/model/checkpoint';
 import { buildPrompt } from '../../src/model/prompt';
 import { Safetensors } from '../../src/model/safetensors';
 import { Tokenizer } from '../../src/model/tokenizer';
-import { GREEDY } from '../../src/protocol';
 import { relativeError } from '../compare';
+import { greedy } from './greedy';
 
 const FIXTURES = 'test/fixtures/bundled';
 const MODEL = 'models/lckv-code-42m';
@@ -59,13 +58,16 @@ describe('bundled model', function () {
     it(`same logits and greedy tokens as PyTorch, ${title}`, async () => {
       const engine = await Engine.load(gpu, checkpoint, { chunkTokens, contextTokens: 512 });
       try {
-        for (const [i, { id, prompt, greedy }] of snippets.entries()) {
+        for (const [i, { id, prompt, greedy: expectedTokens }] of snippets.entries()) {
           if (prompt.length > most) continue;
-          const { tokens, logits } = await complete(engine, prompt, greedy.length);
+          engine.crop(0);
+          await engine.prefill(prompt);
+          const logits = await engine.readLogits();
           const vocab = checkpoint.config.vocabSize;
           const error = relativeError(logits, expected.subarray(i * vocab, (i + 1) * vocab));
           assert.ok(error < TOLERANCE, `${id}: relative error of the logits ${error}`);
-          assert.deepEqual(tokens, greedy, id);
+          const { tokens } = await greedy(engine, prompt, expectedTokens.length);
+          assert.deepEqual(tokens, expectedTokens, id);
         }
       } finally {
         engine.dispose();
@@ -89,8 +91,9 @@ describe('editing a document with the bundled model', function () {
       for (const [step, { prefix, suffix }] of textEdits(EDITS).entries()) {
         const place = { path: 'src/list.ts', language: 'typescript', prefix, suffix };
         const prompt = buildPrompt(tokenizer, place, 240);
-        const expected = await complete(fresh, prompt, 3);
-        const { tokens, stats } = await complete(reused, prompt, 3, false);
+        fresh.crop(0);
+        const expected = await greedy(fresh, prompt, 3);
+        const { tokens, stats } = await greedy(reused, prompt, 3);
         assert.deepEqual(tokens, expected.tokens, `edit ${step}: ${JSON.stringify(prefix)}`);
         shared += stats.reusedTokens;
         all += stats.promptTokens;
@@ -139,17 +142,4 @@ function textEdits(count: number): { prefix: string; suffix: string }[] {
     states.push(pick(edits)());
   }
   return states.slice(1);
-}
-
-async function complete(engine: Engine, prompt: number[], maxTokens: number, afresh = true) {
-  const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-  const options = { maxTokens, stopTokens: [], sampling: GREEDY };
-  const tokens: number[] = [];
-  let logits: Float32Array = new Float32Array();
-  if (afresh) engine.crop(0);
-  for await (const token of generate(engine, prompt, options, stats)) {
-    if (tokens.length === 0) logits = await engine.readLogits();
-    tokens.push(token);
-  }
-  return { tokens, logits, stats };
 }

@@ -6,13 +6,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Engine, type EngineOptions, type Passes } from '../../src/engine/engine';
-import { generate } from '../../src/engine/generate';
 import { Gpu } from '../../src/engine/gpu';
 import { openCheckpoint } from '../../src/model/checkpoint';
 import { Safetensors } from '../../src/model/safetensors';
-import { GREEDY } from '../../src/protocol';
 import { argmax } from '../../src/engine/sample';
 import { relativeError } from '../compare';
+import { greedy } from './greedy';
 
 const GOLDENS = 'test/fixtures/goldens';
 const TOLERANCE = 2e-3;
@@ -67,7 +66,8 @@ describe('goldens', function () {
           }
           engine.crop(golden.crop_to);
           await check('after_crop', golden.other, 'exact');
-          assert.deepEqual(await greedy(engine, golden.prompt), golden.greedy);
+          const { tokens } = await greedy(engine, golden.prompt, golden.greedy.length);
+          assert.deepEqual(tokens, golden.greedy);
         } finally {
           engine.dispose();
           await checkpoint.close();
@@ -76,14 +76,6 @@ describe('goldens', function () {
     }
   }
 });
-
-async function greedy(engine: Engine, prompt: number[]): Promise<number[]> {
-  const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-  const options = { maxTokens: 16, stopTokens: [], sampling: GREEDY };
-  const tokens: number[] = [];
-  for await (const token of generate(engine, prompt, options, stats)) tokens.push(token);
-  return tokens;
-}
 
 function compareRows(what: string, actual: Float32Array[], expected: Float32Array): void {
   const vocab = actual[0].length;

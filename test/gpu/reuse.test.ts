@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine';
-import { generate, type GenerateStats } from '../../src/engine/generate';
 import { Gpu } from '../../src/engine/gpu';
 import { seededRandom } from '../../src/engine/sample';
 import { openCheckpoint } from '../../src/model/checkpoint';
-import { GREEDY } from '../../src/protocol';
+import { greedy } from './greedy';
 
 const EDITS = 200;
 const GREEDY_TOKENS = 4;
@@ -32,9 +31,9 @@ describe('reuse', function () {
         let reusedTokens = 0;
         let promptTokens = 0;
         for (const [step, prompt] of edits(checkpoint.config.vocabSize).entries()) {
-          const { tokens, stats } = await greedy(reused, prompt);
+          const { tokens, stats } = await greedy(reused, prompt, GREEDY_TOKENS);
           fresh.crop(0);
-          const expected = await greedy(fresh, prompt);
+          const expected = await greedy(fresh, prompt, GREEDY_TOKENS);
           assert.deepEqual(tokens, expected.tokens, `edit ${step}, ${prompt.length} tokens`);
           reusedTokens += stats.reusedTokens;
           promptTokens += stats.promptTokens;
@@ -69,7 +68,10 @@ describe('reuse', function () {
       }, reason);
       assert.ok(engine.tokens.length < prompt.length);
       assert.deepEqual(engine.tokens, prompt.slice(0, engine.tokens.length));
-      assert.deepEqual((await greedy(engine, prompt)).tokens, (await greedy(fresh, prompt)).tokens);
+      assert.deepEqual(
+        (await greedy(engine, prompt, GREEDY_TOKENS)).tokens,
+        (await greedy(fresh, prompt, GREEDY_TOKENS)).tokens,
+      );
     } finally {
       engine.dispose();
       fresh.dispose();
@@ -77,14 +79,6 @@ describe('reuse', function () {
     }
   });
 });
-
-async function greedy(engine: Engine, prompt: number[]) {
-  const stats: GenerateStats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-  const options = { maxTokens: GREEDY_TOKENS, stopTokens: [], sampling: GREEDY };
-  const tokens: number[] = [];
-  for await (const token of generate(engine, prompt, options, stats)) tokens.push(token);
-  return { tokens, stats };
-}
 
 /** Documents after each of a seeded run of edits: typing, inserting, deleting, jumping, undo. */
 function edits(vocab: number): number[][] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { buildPrompt, fillInTheMiddleMarks } from '../../src/model/prompt';
 import { Tokenizer } from '../../src/model/tokenizer';
-import { mulberry32 } from '../checkpoints';
+import { seededRandom } from '../../src/engine/sample';
 
 const tokenizer = await Tokenizer.open('test/fixtures/tiny-tokenizer');
 const [PATH, SUFFIX, PREFIX] = ['<|path|>', '<|suffix|>', '<|prefix|>'].map((name) =>
@@ -42,7 +42,7 @@ describe('prompt', () => {
   });
 
   it('never exceeds its budget', () => {
-    const random = mulberry32(1);
+    const random = seededRandom(1);
     for (let i = 0; i < 300; i++) {
       const cursor = Math.floor(random() * source.length);
       const budget = 16 + Math.floor(random() * 600);

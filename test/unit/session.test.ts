@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { cp, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { seededRandom } from '../../src/engine/sample';
 import { GREEDY, type CompletionRequest, type Timings } from '../../src/protocol';
 import { LineExtent } from '../../src/worker/extent';
 import { Session, type Completed } from '../../src/worker/session';
-import { mulberry32, tinyConfig, tinyModel } from '../checkpoints';
+import { tinyConfig, tinyModel } from '../checkpoints';
 
 const request = (fields: Partial<CompletionRequest> = {}): CompletionRequest => ({
   path: 'src/a.ts',
@@ -53,7 +54,7 @@ describe('session', () => {
       name: 'tiny',
       layers: 4,
       kvLayers: 3,
-      contextTokens: 512,
+      contextTokens: 320,
       kvBytesPerToken: 3 * 2 * 2 * 8 * 4,
       standardKvBytesPerToken: 4 * 2 * 2 * 8 * 4,
       fillInTheMiddle: true,
@@ -216,7 +217,7 @@ describe('line extent', () => {
   });
 
   it('does not depend on how the text is cut', () => {
-    const random = mulberry32(5);
+    const random = seededRandom(5);
     for (let i = 0; i < 500; i++) {
       const length = Math.floor(random() * 12);
       const text = Array.from({ length }, () => ' \nab'[Math.floor(random() * 4)]).join('');

@@ -2,7 +2,7 @@ import { Tokenizer as Library } from '@huggingface/tokenizers';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { Tokenizer } from '../../src/model/tokenizer';
-import { mulberry32 } from '../checkpoints';
+import { seededRandom } from '../../src/engine/sample';
 
 const tiny = JSON.parse(
   readFileSync('test/fixtures/tiny-tokenizer/tokenizer.json', 'utf8'),
@@ -57,7 +57,7 @@ describe('tokenizer', () => {
   const tokenizer = Tokenizer.fromJson(tiny, 'tokenizer.json');
 
   it('encodes line by line exactly as the whole text', () => {
-    const random = mulberry32(1);
+    const random = seededRandom(1);
     for (let i = 0; i < 1000; i++) {
       const text = randomText(random);
       assert.deepEqual(tokenizer.encode(text), wholeText(tiny, text), JSON.stringify(text));
@@ -65,7 +65,7 @@ describe('tokenizer', () => {
   });
 
   it('decodes what it encoded', () => {
-    const random = mulberry32(2);
+    const random = seededRandom(2);
     for (let i = 0; i < 300; i++) {
       const text = randomText(random);
       assert.equal(decoded(tokenizer, tokenizer.encode(text)), text);
@@ -129,7 +129,7 @@ describe('tokenizer', () => {
       model: { ...model, vocab: { ...vocab, ĠĊ: 295 }, merges: [['Ġ', 'Ċ'], ...merges] },
     };
     const foreign = Tokenizer.fromJson(gpt2, 'tokenizer.json');
-    const random = mulberry32(3);
+    const random = seededRandom(3);
     for (let i = 0; i < 300; i++) {
       const text = randomText(random);
       assert.deepEqual(foreign.encode(text), wholeText(gpt2, text), JSON.stringify(text));
@@ -221,7 +221,7 @@ describe('tokenizer', () => {
     it('encodes line by line', async () => {
       const bundled = await Tokenizer.open(dir);
       const json = JSON.parse(readFileSync(`${dir}/tokenizer.json`, 'utf8')) as object;
-      const random = mulberry32(4);
+      const random = seededRandom(4);
       for (let i = 0; i < 300; i++) {
         const text = randomText(random);
         assert.deepEqual(bundled.encode(text), wholeText(json, text), JSON.stringify(text));
