@@ -1,16 +1,14 @@
 /**
  * One model on one device: tokens in, tokens out. Knows no text, no messages, no file paths.
- * Prefill of a layout that reads keys and values from above is iterated (lckv.md section 3.2).
  */
-import type { LayerGroup, ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { Sampling } from '../protocol';
 import { KvCache } from './cache';
+import { Forward, type ForwardOptions } from './forward';
 import type { Gpu } from './gpu';
-import { dispatch } from './kernel';
-import { Model, type KernelSet, type Stage } from './model';
-import { Readback } from './readback';
-import { sample } from './sample';
+import { Model, type KernelSet } from './model';
+import { argmax, sample } from './sample';
 import { Snapshots } from './snapshots';
 import { WeightLoader } from './weights';
 
@@ -74,17 +72,15 @@ export class Engine {
   readonly weightBytes: number;
   readonly kernelSet: KernelSet;
   private readonly chunkTokens: number;
-  private readonly gpu: Gpu;
   private readonly model: Model;
   private readonly cache: KvCache;
   private readonly weights: WeightLoader;
-  private readonly readback: Readback;
+  private readonly forward: Forward;
   private readonly snapshots: Snapshots;
   /** The likeliest token after the last one of the cache. */
   private likeliest = -1;
 
   private constructor(parts: EngineParts) {
-    this.gpu = parts.gpu;
     this.model = parts.model;
     this.cache = parts.cache;
     this.weights = parts.weights;
@@ -93,7 +89,7 @@ export class Engine {
     this.chunkTokens = parts.chunkTokens;
     this.contextTokens = parts.cache.capacity;
     this.weightBytes = parts.weights.sizeBytes;
-    this.readback = new Readback(parts.gpu.device);
+    this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
     this.snapshots = parts.snapshots;
   }
 
@@ -164,8 +160,10 @@ export class Engine {
   ): Promise<{ passes: number }> {
     let most = 0;
     for (const chunk of this.chunks(tokens, options.passes)) {
-      const last = chunk.end === tokens.length;
-      const passes = await this.forward(tokens.slice(chunk.begin, chunk.end), last, options);
+      const part = tokens.slice(chunk.begin, chunk.end);
+      const output = chunk.end === tokens.length ? 'logits' : 'nothing';
+      const { passes, likeliest } = await this.forward.run(part, forwardOptions(output, options));
+      this.likeliest = likeliest;
       most = Math.max(most, passes);
     }
     return { passes: most };
@@ -178,15 +176,14 @@ export class Engine {
   ): Promise<Float32Array[]> {
     const all: Float32Array[] = [];
     for (const chunk of this.chunks(tokens, options.passes)) {
-      const count = chunk.end - chunk.begin;
-      await this.forward(tokens.slice(chunk.begin, chunk.end), false, options);
-      for (let row = 0; row < count; row++) {
+      const part = tokens.slice(chunk.begin, chunk.end);
+      await this.forward.run(part, forwardOptions('hidden', options));
+      for (let row = 0; row < part.length; row++) {
         options.signal?.throwIfAborted();
-        this.writeStep(this.cache.tokens.length - count, count, row);
-        await this.runHead();
-        all.push(await this.readLogits());
+        all.push(await this.forward.logitsOfRow(row, part.length));
       }
     }
+    this.likeliest = argmax(all.at(-1)!);
     return all;
   }
 
@@ -198,10 +195,7 @@ export class Engine {
 
   /** Logits after the last token: f32 [vocabSize]. */
   async readLogits(): Promise<Float32Array> {
-    const size = this.config.vocabSize * 4;
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'logits' });
-    const bytes = await this.readback.submit(encoder, [{ buffer: this.model.logits, size }]);
-    return new Float32Array(bytes);
+    return this.forward.readLogits();
   }
 
   dispose(): void {
@@ -209,7 +203,7 @@ export class Engine {
     this.snapshots.dispose();
     this.cache.dispose();
     this.weights.dispose();
-    this.readback.dispose();
+    this.forward.dispose();
   }
 
   private chunks(tokens: readonly number[], passes: Passes = 'exact') {
@@ -227,149 +221,13 @@ export class Engine {
       end: Math.min(tokens.length, (i + 1) * size),
     }));
   }
+}
 
-  /** One chunk through all layers. Returns the most passes a group took. */
-  private async forward(
-    tokens: readonly number[],
-    withHead: boolean,
-    { passes = 'exact', signal }: PrefillOptions,
-  ): Promise<number> {
-    signal?.throwIfAborted();
-    const count = tokens.length;
-    const limit = typeof passes === 'number' ? passes : count;
-    const tolerance = typeof passes === 'number' ? 0 : CONVERGED;
-    const { device } = this.gpu;
-    device.queue.writeBuffer(this.model.ids, 0, new Uint32Array(tokens));
-    this.writeStep(this.cache.tokens.length, count, count - 1);
-
-    let most = 1;
-    let encoder = device.createCommandEncoder({ label: 'forward' });
-    this.run(encoder, [this.model.embed], count);
-    for (const group of this.config.groups) {
-      if (group.cyclic) {
-        const solved = await this.iterate(encoder, group, count, limit, tolerance, signal);
-        most = Math.max(most, solved.passes);
-        encoder = solved.encoder;
-      } else {
-        this.run(encoder, this.stages(group.first, group.end), count);
-      }
-    }
-    if (withHead) {
-      this.run(encoder, [this.model.head], 1);
-      this.likeliest = await this.readLikeliest(encoder);
-    } else {
-      device.queue.submit([encoder.finish()]);
-      // Never run ahead of the device: an abort must not wait for a queue of chunks.
-      await device.queue.onSubmittedWorkDone();
-    }
-    this.gpu.assertHealthy();
-    signal?.throwIfAborted();
-    this.cache.append(tokens);
-    return most;
-  }
-
-  /**
-   * A group whose layers read keys and values from above: passes from the same input until those
-   * no longer change. Early passes end at the top layer's keys and values (lckv.md section 3.2).
-   */
-  private async iterate(
-    encoder: GPUCommandEncoder,
-    group: LayerGroup,
-    count: number,
-    limit: number,
-    tolerance: number,
-    signal?: AbortSignal,
-  ): Promise<{ encoder: GPUCommandEncoder; passes: number }> {
-    const { device } = this.gpu;
-    const { hidden, groupInput, hiddenRowBytes } = this.model;
-    const top = group.end - 1;
-    const upToTopKv = [...this.stages(group.first, top), ...this.model.layers[top].upToKv];
-    const targets = this.upwardTargets(group);
-    if (limit > 1) {
-      encoder.copyBufferToBuffer(hidden, 0, groupInput, 0, count * hiddenRowBytes);
-    }
-    this.clearNewRows(encoder, targets, count);
-
-    let passes = 1;
-    this.run(encoder, upToTopKv, count);
-    while (passes < limit) {
-      device.queue.submit([encoder.finish()]);
-      encoder = device.createCommandEncoder({ label: 'pass' });
-      encoder.copyBufferToBuffer(groupInput, 0, hidden, 0, count * hiddenRowBytes);
-      this.run(encoder, upToTopKv, count);
-      passes++;
-      const change = await this.readChange(encoder, targets, count);
-      this.gpu.assertHealthy();
-      signal?.throwIfAborted();
-      encoder = device.createCommandEncoder({ label: 'after passes' });
-      if (change <= tolerance) break;
-    }
-    this.run(encoder, this.model.layers[top].rest, count);
-    return { encoder, passes };
-  }
-
-  /** Layers of the group that a layer below them reads. */
-  private upwardTargets(group: LayerGroup): number[] {
-    const targets = new Set<number>();
-    for (let i = group.first; i < group.end; i++) {
-      const { reads } = this.config.layers[i];
-      if (reads > i) targets.add(reads);
-    }
-    return [...targets];
-  }
-
-  private clearNewRows(encoder: GPUCommandEncoder, layers: number[], count: number): void {
-    const rowBytes = this.config.kvHeads * this.config.headDim * 4;
-    const start = this.cache.tokens.length * rowBytes;
-    for (const layer of layers) {
-      encoder.clearBuffer(this.cache.keys.get(layer)!, start, count * rowBytes);
-      encoder.clearBuffer(this.cache.values.get(layer)!, start, count * rowBytes);
-    }
-  }
-
-  private stages(first: number, end: number): Stage[] {
-    return this.model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
-  }
-
-  private run(encoder: GPUCommandEncoder, stages: Stage[], count: number): void {
-    const pass = encoder.beginComputePass();
-    for (const { one, many } of stages) {
-      for (const kernel of count === 1 ? one : many) dispatch(pass, kernel, count);
-    }
-    pass.end();
-  }
-
-  private async runHead(): Promise<void> {
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'head' });
-    this.run(encoder, [this.model.head], 1);
-    this.likeliest = await this.readLikeliest(encoder);
-  }
-
-  private async readLikeliest(encoder: GPUCommandEncoder): Promise<number> {
-    const bytes = await this.readback.submit(encoder, [{ buffer: this.model.ids, size: 4 }]);
-    return new Uint32Array(bytes)[0];
-  }
-
-  /** The largest relative change of any new row of keys and values in the last pass. */
-  private async readChange(
-    encoder: GPUCommandEncoder,
-    layers: number[],
-    count: number,
-  ): Promise<number> {
-    const parts = layers.map((layer) => ({
-      buffer: this.model.change.get(layer)!,
-      size: count * 8,
-    }));
-    const pairs = new Float32Array(await this.readback.submit(encoder, parts));
-    let largest = 0;
-    for (let i = 0; i < pairs.length; i += 2) {
-      largest = Math.max(largest, Math.sqrt(pairs[i] / Math.max(pairs[i + 1], 1e-30)));
-    }
-    return largest;
-  }
-
-  private writeStep(start: number, count: number, logitRow: number): void {
-    const words = new Uint32Array([start, count, logitRow, 0]);
-    this.gpu.device.queue.writeBuffer(this.model.step, 0, words);
-  }
+function forwardOptions(
+  output: ForwardOptions['output'],
+  { passes = 'exact', signal }: PrefillOptions,
+): ForwardOptions {
+  return typeof passes === 'number'
+    ? { output, passes, tolerance: 0, signal }
+    : { output, passes: Infinity, tolerance: CONVERGED, signal };
 }

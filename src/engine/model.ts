@@ -45,9 +45,10 @@ export interface LayerStages {
 
 /** Tokens whose rows share one load of the weights in matmul.wgsl. */
 const MATMUL_TOKENS = 8;
-/** Invocations of a workgroup in attend.wgsl, and tokens that share its loads of keys and values. */
+/** Invocations of a workgroup in attend.wgsl. */
 const ATTEND_LANES = 64;
-const ATTEND_TOKENS = 8;
+/** Tokens that share its loads of keys and values; without subgroups they cost more registers. */
+const ATTEND_TOKENS = { subgroup: 8, software: 8, workgroup: 4 };
 const WEIGHT_SOURCES = { F32: f32Source, F16: f16Source, BF16: bf16Source, I8: int8Source };
 
 /** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
@@ -64,6 +65,8 @@ export class Model {
   readonly hidden: GPUBuffer;
   /** A cyclic group's input, from which each of its passes starts. */
   readonly groupInput: GPUBuffer;
+  /** Rows of a cyclic group's output, gathered as they settle. */
+  readonly groupOutput: GPUBuffer;
   /** f32 [vocabSize]. */
   readonly logits: GPUBuffer;
   /** How much a KV layer's rows changed in the last pass: f32 [chunk][2] (see store_kv.wgsl). */
@@ -97,6 +100,7 @@ export class Model {
     this.ids = this.buffer('ids', this.chunkTokens * 4);
     this.hidden = this.rows('hidden', config.hiddenSize);
     this.groupInput = this.rows('group input', config.hiddenSize);
+    this.groupOutput = this.rows('group output', config.hiddenSize);
     this.logits = this.buffer('logits', config.vocabSize * 4);
     this.step = this.buffer('step', 16, GPUBufferUsage.UNIFORM);
     this.rotation = this.rotationTable();
@@ -332,7 +336,7 @@ export class Model {
         ],
         workgroups: (count) => [H, Math.ceil(count / tokens)],
       });
-    const [one, many] = await Promise.all([compile(1), compile(ATTEND_TOKENS)]);
+    const [one, many] = await Promise.all([compile(1), compile(ATTEND_TOKENS[this.kernelSet])]);
     return { one: [one], many: [many] };
   }
 
