@@ -91,7 +91,7 @@ def pieces(doc, at, rng):
     """One sample as texts: (header, suffix, prefix, middle or None). None: plain text, no cursor."""
     text = doc['t']
     header = f"{doc['l']} " + ('' if rng.random() < 0.1 else shorten_path(doc['p'], rng))
-    budget = int(ROW * BYTES_PER_TOKEN * (rng.uniform(0.95, 1.2) if rng.random() < 0.7 else rng.uniform(0.1, 1)))
+    budget = int(ROW * BYTES_PER_TOKEN * rng.uniform(0.06, 0.92))      # rarely a full row: <|end|> must not come to mean "row is full"
     kind = rng.random()
     if kind < 0.15:
         start = line_bounds(text, max(0, at - budget // 2))[0] if at > budget // 2 else 0
@@ -114,10 +114,10 @@ def assemble(header, suffix, prefix, middle):
 
 
 def samples(docs, tokenizer, rng):
-    """Samples of many documents: about one for each 700 tokens of a document, cursors spread evenly."""
+    """Samples of many documents: about one for each 450 tokens of a document, cursors spread evenly."""
     parts, flat = [], []
     for doc in docs:
-        n = max(1, round(len(doc['t']) / (700 * BYTES_PER_TOKEN)))
+        n = max(1, round(len(doc['t']) / (450 * BYTES_PER_TOKEN)))
         for i in range(n):
             at = int((i + rng.random()) / n * len(doc['t']))
             p = pieces(doc, min(at, len(doc['t']) - 1), rng)
@@ -128,21 +128,23 @@ def samples(docs, tokenizer, rng):
 
 
 def pack(found, rng):
-    """Best-fit decreasing: whole samples into rows of ROW ids, the rest padded. -> uint16 [rows, ROW], shuffled."""
+    """Best-fit decreasing: whole samples into rows of ROW ids, in any order, the rest padded. -> uint16 [rows, ROW], shuffled."""
     rows, room = [], []                                   # room: sorted list of (free ids, row)
     for s in sorted(found, key=len, reverse=True):
         i = bisect.bisect_left(room, (len(s), -1))
         if i < len(room):
             free, r = room.pop(i)
-            rows[r] += s
+            rows[r].append(s)
         else:
             free, r = ROW, len(rows)
-            rows.append(list(s))
+            rows.append([s])
         if free - len(s) >= 24:
             bisect.insort(room, (free - len(s), r))
     rng.shuffle(rows)
     out = np.full((len(rows), ROW), tok.PAD, np.uint16)
-    for i, r in enumerate(rows):
+    for i, parts in enumerate(rows):
+        rng.shuffle(parts)
+        r = sum(parts, [])
         out[i, :len(r)] = r
     return out
 

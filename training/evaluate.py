@@ -20,7 +20,7 @@ from export import quantised_state, restored_state
 from model import LCKV
 from model_config import Config
 
-LIMIT = 1_000_000            # bytes of held-out text a language
+LIMIT = 600_000            # bytes of held-out text a language
 CASES, NEW = 500, 32
 
 

@@ -1,72 +1,91 @@
 #!/usr/bin/env python3
-"""Exact answers of the released weights for tests. usage: golden.py CHECKPOINT.pt HELDOUT.jsonl.xz TOKENIZER OUT_DIR [COUNT]
+"""Exact answers of the released model, for tests of the runtime.
 
+usage: golden.py prompts HELDOUT.jsonl.xz TOKENIZER OUT_DIR [COUNT]      needs tokenizers
+       golden.py answers MODEL_DIR OUT_DIR                               needs numpy only; minutes on two cores
 Writes golden.json, a list of {id, language, path, prompt, greedy, margins}, and golden.safetensors, "logits" float32 [COUNT, vocab]:
-the logits after each prompt's last id. int8 weights restored to float32, float32 arithmetic, prefill repeated until the shared
-keys/values stand still. greedy: 16 ids, going on after an <|end|>; margins: lead of each over the second best logit.
+the logits after each prompt's last id. int8 weights restored, float64 arithmetic, prefill token by token (exact).
+greedy: 16 ids, going on after an <|end|>; margins: lead of each over the second best logit.
 """
 import json
 import random
+import struct
 import sys
 
-import torch
-from safetensors.torch import save_file
+import numpy as np
 
-import data
-import tokenizer as tok
-from evaluate import load_model
+from lckv_ref import LCKV
 
-LANGUAGES = ['typescript', 'javascript', 'python', 'go', 'rust', 'typescriptreact', 'c', 'java']
+LANGUAGES = ['typescript', 'javascript', 'python', 'go', 'rust', 'typescriptreact', 'c']
 GREEDY = 16
+DTYPES = {'I8': np.int8, 'F16': np.float16, 'F32': np.float32}
 
 
-def prompts(docs, tokenizer, count):
+def write_prompts(heldout, tokenizer_path, out, count=50):
     """Prompts in the editor's format: one in five of 300-400 ids, the others of 40-300."""
-    rng, out = random.Random(23), []
+    import data
+    import tokenizer as tok
+    tokenizer, docs, rng, found = tok.load(tokenizer_path), data.load_docs(heldout), random.Random(23), []
     by_language = {l: [d for d in docs if d['l'] == l] for l in LANGUAGES}
-    languages = [l for l in LANGUAGES if by_language[l]]
-    while len(out) < count:
-        d = rng.choice(by_language[languages[len(out) % len(languages)]])
+    while len(found) < int(count):
+        d = rng.choice(by_language[LANGUAGES[len(found) % len(LANGUAGES)]])
         cursor, stop = data.line_case(d['t'], rng.randrange(len(d['t'])), rng)
-        length = rng.randint(300, 400) if len(out) % 5 == 4 else rng.randint(40, 300)
+        length = rng.randint(300, 400) if len(found) % 5 == 4 else rng.randint(40, 300)
         header, suffix, prefix = (e.ids for e in tokenizer.encode_batch(
             [f"{d['l']} {d['p']}", d['t'][stop:stop + 400], d['t'][max(0, cursor - 2000):cursor]], add_special_tokens=False))
-        suffix = suffix[:length // 4] if len(out) % 6 else []
+        suffix = suffix[:length // 4] if len(found) % 6 else []
         room = length - len(header) - len(suffix) - 3
         if room < 8 or len(prefix) < room // 2:
             continue
         ids = [tok.PATH, *header, tok.SUFFIX, *suffix, tok.PREFIX, *prefix[-room:]]
-        out.append(dict(id=len(out), language=d['l'], path=d['p'], prompt=ids))
-    return out
+        found.append(dict(id=len(found), language=d['l'], path=d['p'], prompt=ids))
+    write_json(out, found)
 
 
-def exact_logits(model, ids):
-    """float32 [vocab] after the last id"""
-    return model.logits(model(torch.tensor([ids], device='cuda'), tolerance=1e-6)[0, -1])
-
-
-def main(checkpoint, heldout, tokenizer_path, out, count=50):
-    torch.set_float32_matmul_precision('highest')
-    tokenizer, docs = tok.load(tokenizer_path), data.load_docs(heldout)
-    logits = []
-    with torch.no_grad():
-        model = load_model(checkpoint)
-        found = prompts(docs, tokenizer, count)
-        for p in found:
-            ids, p['greedy'], p['margins'] = list(p['prompt']), [], []
-            for step in range(GREEDY):
-                x = exact_logits(model, ids)
-                if step == 0:
-                    logits.append(x.cpu())
-                best = x.topk(2)
-                p['greedy'].append(best.indices[0].item())
-                p['margins'].append(round((best.values[0] - best.values[1]).item(), 4))
-                ids.append(p['greedy'][-1])
-    save_file({'logits': torch.stack(logits)}, f'{out}/golden.safetensors')
+def write_json(out, found):
     with open(f'{out}/golden.json', 'w') as f:
         f.write('[\n' + ',\n'.join(json.dumps(p, separators=(',', ':')) for p in found) + '\n]\n')
+
+
+def load_model(folder):
+    """config.json and model.safetensors (int8 groups) -> float64 reference model."""
+    with open(f'{folder}/model.safetensors', 'rb') as f:
+        size, = struct.unpack('<Q', f.read(8))
+        head, body, tensors = json.loads(f.read(size)), f.read(), {}
+    for name, t in head.items():
+        if name != '__metadata__':
+            a, b = t['data_offsets']
+            tensors[name] = np.frombuffer(body[a:b], DTYPES[t['dtype']]).reshape(t['shape']).astype(np.float64)
+    weights = {}
+    for name, w in tensors.items():
+        scale = tensors.get(f'{name}_scale')
+        if not name.endswith('_scale'):
+            weights[name] = w if scale is None else (w.reshape(len(w), -1, 32) * scale[..., None]).reshape(w.shape)
+    with open(f'{folder}/config.json') as f:
+        return LCKV(json.load(f), weights)
+
+
+def write_answers(folder, out):
+    model, logits = load_model(folder), []
+    with open(f'{out}/golden.json') as f:
+        found = json.load(f)
+    for p in found:
+        cache, p['greedy'], p['margins'] = model.new_cache(), [], []
+        x = model.prefill(p['prompt'], cache, 'seq')[-1]
+        logits.append(x.astype(np.float32))
+        for _ in range(GREEDY):
+            second, best = np.argsort(x)[-2:]
+            p['greedy'].append(int(best))
+            p['margins'].append(round(float(x[best] - x[second]), 4))
+            x = model.decode(int(best), cache)
+    raw = np.stack(logits)
+    head = json.dumps(dict(logits=dict(dtype='F32', shape=raw.shape, data_offsets=[0, raw.nbytes]))).encode()
+    head += b' ' * (-len(head) % 8)
+    with open(f'{out}/golden.safetensors', 'wb') as f:
+        f.write(struct.pack('<Q', len(head)) + head + raw.tobytes())
+    write_json(out, found)
     print(f"{len(found)} goldens, prompts of {min(len(p['prompt']) for p in found)} to {max(len(p['prompt']) for p in found)} ids")
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:5], *map(int, sys.argv[5:]))
+    {'prompts': write_prompts, 'answers': write_answers}[sys.argv[1]](*sys.argv[2:])

@@ -148,11 +148,15 @@ class LCKV(nn.Module):
         return self.model.norm(h)
 
     def converge(self, h, rope, tolerance):
-        kv = None
+        """Repeats passes until the shared keys/values stand still: within `tolerance`, or moving no less than before (rounding only)."""
+        kv, least = None, 1e-3
         for _ in range(h.shape[1]):
             new = self.group_kv(h, rope, kv)[1]
-            if kv is not None and max((a - b).abs().max().item() for a, b in zip(new, kv)) <= tolerance:
-                return new
+            if kv is not None:
+                moved = torch.stack([(a - b).abs().max() for a, b in zip(new, kv)]).max().item()
+                if moved <= tolerance or least <= moved < 1e-3:
+                    return new
+                least = min(least, moved)
             kv = new
         return kv
 

@@ -28,7 +28,8 @@ python3 train.py "$work/rows" "$work" "$seconds"
 wait
 
 python3 evaluate.py "$work/final.pt" .work/heldout.jsonl.xz "$work/tokenizer.json" "$work/out/results.json"
-python3 golden.py "$work/final.pt" .work/heldout.jsonl.xz "$work/tokenizer.json" "$fixtures"
 python3 export.py pack "$work/final.pt" "$work/out"
 cp "$work/tokenizer.json" "$work/out/"
 python3 export.py assemble "$work/out" "$model"
+python3 golden.py prompts .work/heldout.jsonl.xz "$work/tokenizer.json" "$fixtures"
+python3 golden.py answers "$model" "$fixtures"
