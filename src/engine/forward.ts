@@ -121,9 +121,9 @@ export class Forward {
       let leaving = active;
       if (pass < limit) {
         const exact = pass - settled;
-        leaving = Math.max(exact, await this.settledRows(targets, active, pass, options));
-        if (leaving < LEAVE_TOGETHER) leaving = 0;
-        leaving = Math.min(leaving, active);
+        const still = await this.settledRows(targets, active, pass, options);
+        leaving = Math.min(active, Math.max(exact, still));
+        if (leaving < LEAVE_TOGETHER && leaving < active) leaving = 0;
       }
       const isWhole = leaving === count;
       if (leaving > 0 && !cacheOnly) {

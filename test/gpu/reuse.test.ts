@@ -49,6 +49,20 @@ describe('reuse', function () {
     });
   }
 
+  it('iteration ends when the keys and values have settled', async () => {
+    const checkpoint = await openCheckpoint('models/lckv-code-42m');
+    const engine = await Engine.load(gpu, checkpoint, { chunkTokens: 44, contextTokens: 64 });
+    try {
+      const random = seededRandom(9);
+      const prompt = Array.from({ length: 44 }, () => 7 + Math.floor(random() * 5000));
+      const { passes } = await engine.prefill(prompt);
+      assert.ok(passes > 3 && passes < 40, `${passes} passes for ${prompt.length} tokens`);
+    } finally {
+      engine.dispose();
+      await checkpoint.close();
+    }
+  });
+
   it('an abort leaves the cache true to its tokens', async () => {
     const checkpoint = await openCheckpoint('test/fixtures/goldens/sandwich-middle');
     const engine = await Engine.load(gpu, checkpoint, { chunkTokens: 8 });
