@@ -15,7 +15,7 @@ export interface CompletionRequest {
   suffix: string;
   /** Most tokens to generate. */
   maxTokens: number;
-  /** 'line' ends the completion at the first newline after some text, 'block' at the model's end. */
+  /** 'line' ends at the first newline after some text, 'block' with the block (text/extent.ts). */
   extent: 'line' | 'block';
   sampling: Sampling;
 }

@@ -5,10 +5,12 @@ import { complete } from './complete';
 import { demo } from './demo';
 import { info } from './info';
 import { logits } from './logits';
+import { trim } from './trim';
 import { USAGE, UsageError } from './usage';
 
 const commands = new Map<string, (args: string[]) => Promise<void>>([
   ['complete', complete],
+  ['trim', trim],
   ['logits', logits],
   ['info', info],
   ['demo', demo],

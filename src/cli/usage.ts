@@ -15,6 +15,9 @@ export const USAGE = `usage: lckv COMMAND
       --json              print one JSON object with text, tokens and times instead
   complete --jsonl        Read {"id","path","language","prefix","suffix","maxTokens"} lines on
                           stdin, write {"id","completion","raw","timings"} lines.
+  trim --jsonl            Read {"id","language","prefix","suffix","completion"} lines on stdin,
+                          write {"id","insert","replace"} lines: what an editor would insert,
+                          and how many characters right of the cursor that replaces. No model.
   logits --tokens [1,2]   Print the logits after each token, one JSON array per line.
       --passes P          exact (default), sequential, or a number of passes over all tokens
       --crop-to K         then cut the cache back to K tokens
@@ -23,7 +26,7 @@ export const USAGE = `usage: lckv COMMAND
       --json              as one JSON object
   demo                    Show the extension's engine at work.
 
-options of all commands but demo:
+options of all commands but demo and trim:
   --model DIR             folder with config.json, tokenizer.json and model.safetensors
                           (default: the bundled model)
   --adapter NAME          part of the name of the GPU to use

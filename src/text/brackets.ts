@@ -68,10 +68,13 @@ export function balance(text: string, options: ScanOptions): Balance {
       i = commentEnd + 1;
     } else if (QUOTES.includes(character)) {
       if (isApostrophe(text, i, language)) continue;
-      const end = stringEnd(text, i + 1, character);
-      if (end > 0) i = end - 1;
+      const quote = quoteAt(text, i);
+      const end = stringEnd(text, i + quote.length, quote);
+      i = (end > 0 ? end : i + quote.length) - 1;
     } else if (OPENERS.includes(character) || (angles && opensAngle(text, i))) {
       open.push(character);
+    } else if (character === ')' && open.at(-1) !== '(' && isCasePattern(text, i, language)) {
+      continue;
     } else if (character in PARTNER && (character !== '>' || (angles && closesAngle(text, i)))) {
       if (open.at(-1) === PARTNER[character]) open.pop();
       else if (open.length === 0) closers.push({ character, end: i + 1 });
@@ -80,23 +83,37 @@ export function balance(text: string, options: ScanOptions): Balance {
   return { open, closers };
 }
 
+/** The bracket behind a pattern of the shell's `case`, on a line of its own. */
+function isCasePattern(text: string, index: number, language: string): boolean {
+  return (
+    language === 'shellscript' && /\n\s*[^\s()]+$/.test(text.slice(Math.max(0, index - 80), index))
+  );
+}
+
 /** The quote that is still open at the end of a line, if any. */
 export function openQuote(line: string, language: string): string | undefined {
+  const comment = LINE_COMMENTS[language] ?? '//';
   for (let i = 0; i < line.length; i++) {
+    if (line.startsWith(comment, i)) return undefined;
     if (!QUOTES.includes(line[i]) || isApostrophe(line, i, language)) continue;
-    const end = stringEnd(line, i + 1, line[i]);
-    if (end === 0) return line[i];
+    const quote = quoteAt(line, i);
+    const end = stringEnd(line, i + quote.length, quote);
+    if (end === 0) return quote;
     i = end - 1;
   }
   return undefined;
 }
 
+/** The quote at the index, which may be a triple one. */
+const quoteAt = (text: string, index: number) =>
+  /^("{3}|'{3})?/.exec(text.slice(index, index + 3))![0] || text[index];
+
 /** Index after the closing quote of a string whose text starts at `from`; 0 if it has none. */
 function stringEnd(text: string, from: number, quote: string): number {
   for (let i = from; i < text.length; i++) {
     if (text[i] === '\\') i++;
-    else if (text[i] === quote) return i + 1;
-    else if (text[i] === '\n' && quote !== '`') return 0;
+    else if (text.startsWith(quote, i)) return i + quote.length;
+    else if (text[i] === '\n' && quote.length === 1 && quote !== '`') return 0;
   }
   return 0;
 }
@@ -106,7 +123,9 @@ function isApostrophe(text: string, index: number, language: string): boolean {
   if (text[index] !== "'") return false;
   if (language === 'rust') return !/^'(?:\\[^']+|[^'\\])'/.test(text.slice(index, index + 12));
   return (
-    index > 0 && /\w/.test(text[index - 1]) && !/\b[bfru]{1,2}'$/i.test(text.slice(0, index + 1))
+    index > 0 &&
+    /\w/.test(text[index - 1]) &&
+    !/\b[bfru]{1,2}'$/i.test(text.slice(Math.max(0, index - 3), index + 1))
   );
 }
 

@@ -10,8 +10,8 @@ const STEP = 8_000;
 /** Most characters after the cursor. */
 const MAX_SUFFIX = 8_000;
 
-/** What may stand right of the cursor on a line that is otherwise at its end. */
-const CLOSERS = /^[)\]}>"'`;,:\s]*$/;
+/** What may stand right of the cursor on a line that is otherwise at its end; `}()` too. */
+const CLOSERS = /^(?:[)\]}>"'`;,:\s]|(?<=[)}])\(\))*$/;
 
 /** The rest of a line is only what an editor inserts by itself: closers, quotes, punctuation. */
 export function isClosers(restOfLine: string): boolean {

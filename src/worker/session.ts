@@ -11,7 +11,7 @@ import { buildPrompt, fillInTheMiddleMarks } from '../model/prompt';
 import { Tokenizer } from '../model/tokenizer';
 import type { CompletionRequest, DeviceInfo, ModelInfo, StopReason, Timings } from '../protocol';
 import { modelFacts } from './facts';
-import { LineExtent } from './extent';
+import { BlockExtent, LineExtent } from '../text/extent';
 
 export interface SessionOptions {
   /** Most tokens of prompt and completion together; default: by device, see below. */
@@ -162,14 +162,14 @@ export class Session {
     const options = { maxTokens, stopTokens, sampling, signal };
     const tokens = generate(this.engine, prompt, options, stats);
     const decoder = this.tokenizer.createDecoder();
-    const line = request.extent === 'line' ? new LineExtent() : null;
+    const extent = request.extent === 'line' ? new LineExtent() : new BlockExtent(request);
     for (;;) {
       const { value, done } = await tokens.next();
       if (!done) onToken();
-      const decoded = done ? decoder.flush() : decoder.push(value);
-      const text = line ? line.take(decoded) : decoded;
+      let text = extent.take(done ? decoder.flush() : decoder.push(value));
+      if (done) text += extent.flush();
       if (text !== '') yield text;
-      if (line?.ended) return 'line';
+      if (extent.ended) return request.extent === 'line' ? 'line' : 'end';
       if (done) return value;
     }
   }

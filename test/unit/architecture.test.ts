@@ -15,6 +15,10 @@ const NODE = 'node:[\\w/]+';
 const rooms: Record<string, Room> = {
   'src/protocol': { imports: [], packages: /^$/ },
   'src/text': { imports: [], packages: /^$/ },
+  'src/hub': {
+    imports: ['src/model/config', 'src/model/fields'],
+    packages: new RegExp(`^${NODE}$`),
+  },
   'src/model': { imports: [], packages: new RegExp(`^(${NODE}|@huggingface/tokenizers)$`) },
   'src/engine': {
     imports: ['shaders'],
@@ -22,11 +26,11 @@ const rooms: Record<string, Room> = {
     packages: /^webgpu$/,
   },
   'src/worker': {
-    imports: ['src/protocol', 'src/engine', 'src/model'],
+    imports: ['src/protocol', 'src/engine', 'src/model', 'src/text'],
     packages: new RegExp(`^${NODE}$`),
   },
   'src/host': {
-    imports: ['src/protocol', 'src/text'],
+    imports: ['src/protocol', 'src/text', 'src/hub', 'models'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
   'src/cli': {
@@ -38,6 +42,11 @@ const rooms: Record<string, Room> = {
 /** Words that only some files may use, in code. */
 const reserved: { what: string; word: RegExp; allowed: RegExp }[] = [
   { what: 'a GPU type', word: /\bGPU[A-Z]\w*/, allowed: /^src\/engine\// },
+  {
+    what: 'the network',
+    word: /\bfetch\(|\bnode:(https?|net|tls|dgram)\b/,
+    allowed: /^src\/hub\/hub$/,
+  },
   {
     what: "the process's channel",
     word: /\bprocess\.(send|disconnect|on(ce)?\(\s*'(message|disconnect)')/,
@@ -81,7 +90,7 @@ function violations(sources: Sources): string[] {
       continue;
     }
     for (const { to, typeOnly } of importsOf(file, text)) {
-      const local = /^(src|shaders|test|bench|training)\//.test(to) || to.startsWith('..');
+      const local = /^(src|shaders|models|test|bench|training)\//.test(to) || to.startsWith('..');
       const places = [name, ...room.imports, ...(typeOnly ? (room.types ?? []) : [])];
       const fits = local ? places.some((place) => within(to, place)) : room.packages.test(to);
       if (!fits) found.push(`${file} imports ${to}${typeOnly ? ' (types)' : ''}`);
@@ -129,7 +138,7 @@ describe('architecture', () => {
       ['src/host/a', "export { x } from '../model/config';", 'imports src/model/config'],
       ['src/host/a', "import '../cli/main';", 'imports src/cli/main'],
       ['src/worker/a', "import { x } from '../host/status';", 'imports src/host/status'],
-      ['src/worker/a', "import { x } from '../text/trim';", 'imports src/text/trim'],
+      ['src/engine/a', "import { x } from '../text/trim';", 'imports src/text/trim'],
       ['src/worker/a', "import * as vscode from 'vscode';", 'imports vscode'],
       ['src/engine/a', "import type { x } from '../worker/session';", 'imports src/worker/session'],
       ['src/engine/a', "import { x } from '../model/config';", 'imports src/model/config'],
@@ -148,6 +157,9 @@ describe('architecture', () => {
       ['src/worker/a', 'let device: GPUDevice;', 'uses a GPU type: GPUDevice'],
       ['src/worker/a', 'process.send?.(1);', "uses the process's channel"],
       ['src/cli/a', "process.on('message', f);", "uses the process's channel"],
+      ['src/host/a', 'await fetch(url);', 'uses the network: fetch('],
+      ['src/hub/a', "import { get } from 'node:https';", 'uses the network: node:https'],
+      ['src/hub/a', "import { x } from '../model/tokenizer';", 'imports src/model/tokenizer'],
       ['src/other/a', '', 'is in no room'],
       ['src/text/a', "import { a } from './a';", 'src/text/a -> src/text/a'],
     ];

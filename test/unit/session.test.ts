@@ -3,7 +3,7 @@ import { cp, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '../../src/engine/sample';
 import { GREEDY, type CompletionRequest, type Timings } from '../../src/protocol';
-import { LineExtent } from '../../src/worker/extent';
+import { LineExtent } from '../../src/text/extent';
 import { Session, type Completed } from '../../src/worker/session';
 import { tinyConfig, tinyModel } from '../checkpoints';
 

@@ -1,32 +1,97 @@
 import { strict as assert } from 'node:assert';
+import { readdirSync, readFileSync } from 'node:fs';
 import { trimCompletion } from '../../src/text/trim';
-import cases from './trim.cases.json';
+import { BlockExtent } from '../../src/text/extent';
+import { seededRandom } from '../../src/engine/sample';
 
-/** Stands for the cursor in the cases, before and after the insert. */
-const CURSOR = '¦';
+/** A real situation, read from test/unit/trim, where README.md explains how they are written. */
+interface Case {
+  name: string;
+  language: string;
+  prefix: string;
+  suffix: string;
+  completion: string;
+  insert: string;
+  replace: number;
+}
+
+const FOLDER = 'test/unit/trim';
+
+const plain = (text: string) =>
+  text.replaceAll('·', ' ').replaceAll('→', '\t').replaceAll('␍', '\r');
+
+function parseCase(language: string, text: string): Case {
+  const [name] = text.split('\n', 1);
+  const sections = text.slice(name.length + 1).split(/\n--\n/);
+  assert.ok(sections.length === 2 || sections.length === 3, name);
+  const [document, marked, explicit] = sections.map(plain);
+  const [prefix, after, ...more] = document.split('¦');
+  assert.ok(after !== undefined && more.length === 0, `${name}: one cursor`);
+  return {
+    name,
+    language,
+    prefix,
+    suffix: after.replace('‖', ''),
+    completion: marked.replace('✂', ''),
+    insert: explicit ?? marked.split('✂', 1)[0],
+    replace: Math.max(0, after.indexOf('‖')),
+  };
+}
+
+const cases = readdirSync(FOLDER)
+  .filter((file) => file.endsWith('.txt'))
+  .flatMap((file) => {
+    const text = readFileSync(`${FOLDER}/${file}`, 'utf8').replace(/\n$/, '');
+    const parts = text.replace(/^== /, '').split('\n\n== ');
+    return parts.map((part) => parseCase(file.slice(0, -4), part));
+  });
 
 describe('trimCompletion', () => {
-  for (const { name, language, document, completion, result } of cases) {
-    it(name, () => {
-      const [prefix, suffix] = document.split(CURSOR);
-      const { insert, replace } = trimCompletion({ language, prefix, suffix, completion });
-      assert.equal(prefix + insert + CURSOR + suffix.slice(replace), result);
+  for (const { name, language, prefix, suffix, completion, insert, replace } of cases) {
+    it(`${language}: ${name}`, () => {
+      const trimmed = trimCompletion({ language, prefix, suffix, completion });
+      const shown = ({ insert, replace }: { insert: string; replace: number }) =>
+        `${prefix}${insert}¦${suffix.slice(0, replace)}‖${suffix.slice(replace)}`;
+      assert.equal(shown(trimmed), shown({ insert, replace }));
     });
   }
 
-  it('has cases with one cursor each and names of their own', () => {
-    const marks = (text: string) => text.split(CURSOR).length - 1;
-    for (const { name, document, result } of cases) {
-      assert.equal(marks(document), 1, name);
-      assert.equal(marks(result), 1, name);
+  it('has at least 300 cases in 10 languages, 60 of which keep all of the completion', () => {
+    const keeping = cases.filter(({ insert, completion }) => insert === completion);
+    assert.ok(cases.length >= 300, `${cases.length}`);
+    assert.ok(keeping.length >= 60, `${keeping.length}`);
+    assert.ok(new Set(cases.map(({ language }) => language)).size >= 10);
+    const names = cases.map(({ language, name }) => `${language}: ${name}`);
+    assert.deepEqual(
+      names.filter((name, i) => names.indexOf(name) !== i),
+      [],
+    );
+  });
+
+  it('says the same of what it has trimmed', () => {
+    for (const { name, language, prefix, suffix, completion } of cases) {
+      const once = trimCompletion({ language, prefix, suffix, completion });
+      const twice = trimCompletion({ language, prefix, suffix, completion: once.insert });
+      assert.deepEqual(twice, once, name);
     }
-    assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length);
+  });
+
+  it('says the same of what the worker has stopped', () => {
+    for (const { name, language, prefix, suffix, completion } of cases) {
+      const extent = new BlockExtent({ prefix, language });
+      const stopped = extent.take(completion) + extent.flush();
+      assert.ok(completion.startsWith(stopped), name);
+      assert.deepEqual(
+        trimCompletion({ language, prefix, suffix, completion: stopped }),
+        trimCompletion({ language, prefix, suffix, completion }),
+        name,
+      );
+    }
   });
 
   it('replaces no more than the rest of the line, and only what the editor can show', () => {
-    for (const { name, language, document } of cases) {
-      for (const { completion } of cases) {
-        const [prefix, suffix] = document.split(CURSOR);
+    for (const { name, language, prefix, suffix } of cases) {
+      for (const { completion } of cases.slice(0, 120)) {
         const { insert, replace } = trimCompletion({ language, prefix, suffix, completion });
         const replaced = suffix.slice(0, replace);
         assert.ok(!replaced.includes('\n') && replaced.length === replace, name);
@@ -36,6 +101,58 @@ describe('trimCompletion', () => {
           assert.ok(from > 0, `${name}: ${insert} cannot be shown over ${replaced}`);
         }
       }
+    }
+  });
+
+  it('takes any text, and inserts nothing but its beginning and white space', () => {
+    const random = seededRandom(11);
+    const atoms = [
+      '\n',
+      ' ',
+      '  ',
+      '\t',
+      '(',
+      ')',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      "'",
+      '`',
+      ';',
+      '<',
+      '>',
+    ];
+    const words = [
+      'a',
+      'if',
+      'end',
+      'else',
+      '// x',
+      '# y',
+      '/*',
+      '*/',
+      '</p>',
+      '"""',
+      '\\',
+      '=',
+      '😀',
+    ];
+    const choices = [...atoms, ...words];
+    const text = (most: number) =>
+      Array.from(
+        { length: Math.floor(random() * most) },
+        () => choices[Math.floor(random() * choices.length)],
+      ).join('');
+    for (let i = 0; i < 3000; i++) {
+      const language = ['typescript', 'python', 'html', 'shellscript', 'rust', 'c'][i % 6];
+      const [prefix, suffix, completion] = [text(20), text(20), text(20)];
+      const { insert, replace } = trimCompletion({ language, prefix, suffix, completion });
+      assert.ok(replace <= suffix.split('\n', 1)[0].length);
+      if (insert === '') assert.equal(replace, 0);
+      const dense = (text: string) => text.replace(/\s/g, '');
+      assert.ok(dense(completion).startsWith(dense(insert)), JSON.stringify([completion, insert]));
     }
   });
 });

@@ -1,0 +1,89 @@
+// In the middle of a line: one line only (but for comments), without what stands right of the cursor already.
+import { balance } from './brackets';
+import { cutSurplusClosers, isSubsequence, NOTHING, type Trimmed } from './closers';
+import type { Surroundings } from './surroundings';
+
+/** So many characters are no chance: they overlap even in the middle of words. */
+const CERTAIN = 6;
+
+/** Fits a completion between the cursor and the code that follows it on the line. */
+export function fitInsideLine(completion: string, around: Surroundings): Trimmed {
+  const { rest, linePrefix } = around;
+  const following = rest.trim();
+  if (isCommentEnd(following) && completion.startsWith('\n')) return fitComment(completion, rest);
+  const word = /\w$/.test(linePrefix) ? /^\w{3,}/.exec(rest)?.[0] : undefined;
+  const [first, ...more] = completion.split('\n');
+  // The rest of a word that is split by the cursor, told again with something new behind it.
+  if (word !== undefined && first.startsWith(word)) return NOTHING;
+
+  const text =
+    goesOnBelow(more, around) && first.trimEnd().endsWith(following)
+      ? first.trimEnd().slice(0, -following.length)
+      : cutOverlap(cutSurplusClosers(first, around), following, around);
+  if (text.trim() === '') return NOTHING;
+  // A blank between the insert and what follows is there already.
+  return { insert: rest.startsWith(' ') ? text.trimEnd() : text, replace: 0 };
+}
+
+const isCommentEnd = (following: string) => /^(?:\*\/|-->)$/.test(following);
+
+/** A comment written over several lines replaces the end that the editor gave it. */
+function fitComment(completion: string, rest: string): Trimmed {
+  const at = completion.indexOf(rest.trim());
+  const insert = at < 0 ? '' : completion.slice(0, at + rest.trim().length);
+  return isSubsequence(rest, insert) ? { insert, replace: rest.length } : NOTHING;
+}
+
+/** The next line of the completion is the next line of the document, or its beginning. */
+function goesOnBelow(more: string[], { linesBelow }: Surroundings): boolean {
+  const next = more.find((line) => line.trim() !== '')?.trim();
+  return next !== undefined && (linesBelow[0]?.trim().startsWith(next) ?? false);
+}
+
+/** Ends the text where it begins to repeat what follows it. */
+function cutOverlap(text: string, following: string, around: Surroundings): string {
+  if (following.length > 2) {
+    const everything = text.indexOf(following);
+    const isLong = following.length >= CERTAIN && /\W/.test(following);
+    const isWhole = everything >= 0 && isSurplus(text, everything, around);
+    if (isWhole && (isLong || isBoundary(text, everything))) return text.slice(0, everything);
+  }
+  const whole = text.trimEnd();
+  for (let start = Math.max(0, whole.length - following.length); start < whole.length; start++) {
+    const part = whole.slice(start);
+    if (following.startsWith(part) && isRepeated(text.slice(0, start), part, following, around))
+      return text.slice(0, start);
+  }
+  return text;
+}
+
+/** The common part is what follows, told again, and no accident of spelling. */
+function isRepeated(kept: string, part: string, following: string, around: Surroundings): boolean {
+  // A ruler goes on with what it is made of.
+  if (/^([-=*#~.+/ ])\1*$/.test(part) && (around.linePrefix + kept).endsWith(part[0])) return false;
+  if (!isSurplus(kept + part, kept.length, around)) return false;
+  if (part.length >= CERTAIN) return true;
+  if (!isBoundary(kept + part, kept.length) || !isBoundary(following, part.length)) return false;
+  if (/^[([{]$/.test(part)) return opens(around.linePrefix + kept + following, around) <= 0;
+  if (/^>+$/.test(part)) return count(kept, '<') < count(kept + part, '>');
+  return part.length > 1 || /[\w)\]};,:"'`]/.test(part);
+}
+
+const count = (text: string, character: string) =>
+  text.replaceAll(/[-=]>/g, '').split(character).length - 1;
+
+/** How many brackets more a line opens than it closes. */
+function opens(line: string, { language }: Surroundings): number {
+  const { open, closers } = balance(line, { language });
+  return open.length - closers.length;
+}
+
+/** What stands at the index is no bracket that closes one of the text's own. */
+function isSurplus(text: string, index: number, around: Surroundings): boolean {
+  if (!')]}'.includes(text[index])) return true;
+  return balance(text, around.scan(text)).closers.some(({ end }) => end === index + 1);
+}
+
+/** The index is not inside a word. */
+const isBoundary = (text: string, index: number) =>
+  !(/\w/.test(text[index - 1] ?? '') && /\w/.test(text[index] ?? ''));

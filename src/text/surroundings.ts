@@ -1,0 +1,72 @@
+// The text around the cursor, taken apart once for all the rules that cut a completion.
+import { balance, openQuote, type ScanOptions } from './brackets';
+import { isClosers } from './window';
+
+/** A model's answer and the document around it, with `\n` line ends. */
+export interface TrimInput {
+  /** VS Code language id. */
+  language: string;
+  /** All text before the cursor. */
+  prefix: string;
+  /** All text after the cursor. */
+  suffix: string;
+  completion: string;
+}
+
+/** How much text around the cursor is looked at, in characters. */
+const SCANNED = 32_000;
+
+/** Lines around the cursor and what their brackets and quotes leave open. */
+export class Surroundings {
+  readonly language: string;
+  /** The cursor's line before it and after it. */
+  readonly linePrefix: string;
+  readonly rest: string;
+  /** Only closers are right of the cursor, so a completion may end the line. */
+  readonly atLineEnd: boolean;
+  /** Lines above and below the cursor's, blank ones included. */
+  readonly above: string[];
+  readonly below: string[];
+  /** Lines below that hold something. */
+  readonly linesBelow: string[];
+  /** The quote of the string that the cursor stands in, if it is closed on this line. */
+  readonly quote: string | undefined;
+  /** What the lines below close that they did not open, first to last. */
+  readonly closersBelow: string[];
+  /** How many closing brackets the document lacks, from the cursor to the line's end. */
+  readonly missingClosers: number;
+  /** The same, as far as only the cursor's line tells; an open quote counts as one. */
+  readonly openOnLine: number;
+
+  constructor({ language, prefix, suffix }: Omit<TrimInput, 'completion'>) {
+    const [before, after] = [prefix.slice(-SCANNED), suffix.slice(0, SCANNED)];
+    this.language = language;
+    this.above = before.split('\n');
+    this.linePrefix = this.above.pop()!;
+    const [rest, ...below] = after.split('\n');
+    this.rest = rest;
+    this.below = below;
+    this.atLineEnd = isClosers(rest);
+    this.linesBelow = below.filter((line) => line.trim() !== '');
+    const quoted = openQuote(this.linePrefix, language);
+    this.quote = isInterpolated(this.linePrefix, quoted) ? undefined : quoted;
+    const { closers } = balance(this.atLineEnd ? after.slice(rest.length) : after, { language });
+    this.closersBelow = closers.map(({ character }) => character);
+    const { open } = balance(before, { language });
+    this.missingClosers = Math.max(0, open.length - closers.length);
+    const inString = this.quote === undefined ? 0 : 1;
+    const line = balance(this.linePrefix, { language, angles: rest.includes('>') });
+    this.openOnLine = line.open.length + inString;
+  }
+
+  /** How to scan text that stands at the cursor, which may be inside a string. */
+  scan(text: string): ScanOptions {
+    const { quote, language, rest } = this;
+    const closing = quote !== undefined && (text + rest).split('\n', 1)[0].includes(quote);
+    return { language, insideQuote: closing ? quote : undefined, angles: rest.includes('>') };
+  }
+}
+
+/** The cursor is in code within a string, as in `f"{` and in `${`. */
+const isInterpolated = (line: string, quote: string | undefined) =>
+  quote !== undefined && /\{[^{}"'`]*$/.test(line.slice(line.lastIndexOf(quote)));
