@@ -46,6 +46,7 @@ export interface WorkerOptions {
 
 interface Pending {
   text: string;
+  onText(piece: string): void;
   resolve(completion: Completion | undefined): void;
   reject(error: Error): void;
 }
@@ -110,10 +111,15 @@ export class WorkerClient {
   }
 
   /**
-   * Asks for a completion and waits for its end. Resolves with undefined when it was cancelled or
-   * the worker is not ready or dies; rejects with the worker's message when it failed.
+   * Asks for a completion, tells its text as it comes and waits for its end. Resolves with
+   * undefined when it was cancelled or the worker is not ready or dies; rejects with the worker's
+   * message when it failed.
    */
-  complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion | undefined> {
+  complete(
+    request: CompletionRequest,
+    signal: AbortSignal,
+    onText: (piece: string) => void = () => {},
+  ): Promise<Completion | undefined> {
     if (this.currentState.kind !== 'ready' || signal.aborted) return Promise.resolve(undefined);
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
@@ -125,6 +131,7 @@ export class WorkerClient {
       signal.addEventListener('abort', cancel, { once: true });
       this.pending.set(id, {
         text: '',
+        onText,
         resolve: (completion) => (forget(), resolve(completion)),
         reject: (error) => (forget(), reject(error)),
       });
@@ -201,7 +208,9 @@ export class WorkerClient {
       }
       case 'text': {
         const pending = this.pending.get(message.id);
-        if (pending) pending.text += message.text;
+        if (!pending) break;
+        pending.text += message.text;
+        pending.onText(message.text);
         break;
       }
       case 'done': {

@@ -1,19 +1,46 @@
 // The suggester as VS Code's provider of ghost text.
 import * as vscode from 'vscode';
+import { editKind, typedLength, type EditKind } from './edits';
+import { memoryOnly, refusal, type Situation } from './gate';
+import { nothing, type Outcome } from './outcome';
+import type { Place } from './place';
 import type { Settings } from './settings';
-import type { Place, Suggester } from './suggester';
+import type { Statistics } from './statistics';
+import type { Suggester } from './suggester';
 
-/** Documents that nobody writes code in. */
-const SKIPPED_SCHEMES = new Set(['output', 'vscode-scm', 'comment', 'debug', 'walkThrough']);
+/** What the provider works with. */
+export interface InlineParts {
+  suggester: Suggester;
+  statistics: Statistics;
+  settings(): Settings;
+  isReady(): boolean;
+  isPaused(): boolean;
+  /** Called when a question comes, and when it was answered. */
+  onChange(): void;
+}
+
+/** Runs after a suggestion was accepted; of use to nobody else, so not in the manifest. */
+const ACCEPTED = 'lckv.accepted';
 
 /** Offers the suggester's text as one inline completion at the cursor. */
 export class InlineProvider implements vscode.InlineCompletionItemProvider {
-  private readonly suggester: Suggester;
-  private readonly settings: () => Settings;
+  private readonly parts: InlineParts;
+  private readonly lastEdits = new WeakMap<vscode.TextDocument, EditKind>();
 
-  constructor(suggester: Suggester, settings: () => Settings) {
-    this.suggester = suggester;
-    this.settings = settings;
+  constructor(parts: InlineParts) {
+    this.parts = parts;
+  }
+
+  /** Registers the provider and what it listens to. */
+  register(): vscode.Disposable {
+    return vscode.Disposable.from(
+      vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, this),
+      vscode.workspace.onDidChangeTextDocument((event) => this.noteEdit(event)),
+      vscode.commands.registerCommand(ACCEPTED, () => {
+        this.parts.statistics.accept();
+        this.parts.onChange();
+      }),
+    );
   }
 
   async provideInlineCompletionItems(
@@ -22,31 +49,78 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
-    if (SKIPPED_SCHEMES.has(document.uri.scheme) || token.isCancellationRequested) return [];
     // With the suggest widget open, ghost text must go on from the entry selected there.
     const selected = context.selectedCompletionInfo;
     const range = selected?.range ?? new vscode.Range(position, position);
-    const place = placeAt(document, range, selected?.text ?? '');
+    const begin = performance.now();
+    const outcome = await this.outcome(document, range, selected?.text ?? '', context, token);
+    this.parts.statistics.add({ outcome, at: Date.now(), elapsedMs: performance.now() - begin });
+    this.parts.onChange();
+    if (outcome.kind === 'nothing') return [];
+    const text = (selected?.text ?? '') + outcome.trimmed.insert;
+    const replaced = new vscode.Range(range.start, range.end.translate(0, outcome.trimmed.replace));
+    const command = { command: ACCEPTED, title: 'Count an accepted suggestion' };
+    return [new vscode.InlineCompletionItem(text, replaced, command)];
+  }
+
+  private async outcome(
+    document: vscode.TextDocument,
+    range: vscode.Range,
+    selected: string,
+    { triggerKind }: vscode.InlineCompletionContext,
+    token: vscode.CancellationToken,
+  ): Promise<Outcome> {
+    if (token.isCancellationRequested) return nothing({ kind: 'superseded' });
+    const isAutomatic = triggerKind === vscode.InlineCompletionTriggerKind.Automatic;
+    const situation = this.situation(document, isAutomatic);
+    const reason = refusal(situation, this.parts.settings());
+    if (reason) return nothing(reason);
 
     const cancel = new AbortController();
     const subscription = token.onCancellationRequested(() => cancel.abort());
+    const onlyMemory = memoryOnly(situation);
     try {
-      const isAutomatic = context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic;
-      const delayMs = isAutomatic ? this.settings().delayMs : 0;
-      const suggestion = await this.suggester.suggest(place, delayMs, cancel.signal);
-      if (!suggestion) return [];
-      const text = (selected?.text ?? '') + suggestion.insert;
-      const end = range.end.translate(0, suggestion.replace);
-      return [new vscode.InlineCompletionItem(text, new vscode.Range(range.start, end))];
+      const answer = this.parts.suggester.suggest(placeAt(document, range, selected), {
+        isAutomatic,
+        onlyMemory,
+        cancel: cancel.signal,
+      });
+      this.parts.onChange();
+      return await answer;
     } finally {
       subscription.dispose();
     }
+  }
+
+  private situation(document: vscode.TextDocument, isAutomatic: boolean): Situation {
+    const { scheme } = document.uri;
+    return {
+      isAutomatic,
+      language: document.languageId,
+      scheme,
+      isReadOnly: vscode.workspace.fs.isWritableFileSystem(scheme) === false,
+      isDiff: isCompared(document.uri),
+      characters: document.offsetAt(endOf(document)),
+      lastEdit: this.lastEdits.get(document) ?? 'written',
+      isPaused: this.parts.isPaused(),
+      isReady: this.parts.isReady(),
+    };
+  }
+
+  private noteEdit(event: vscode.TextDocumentChangeEvent): void {
+    const { document, contentChanges, reason } = event;
+    if (contentChanges.length === 0) return;
+    this.lastEdits.set(document, editKind(contentChanges, reason !== undefined));
+    const { suggester } = this.parts;
+    if (contentChanges.length > 1 || suggester.generatingFor !== document.uri.toString()) return;
+    const [change] = contentChanges;
+    const cursor = document.positionAt(change.rangeOffset + typedLength(change));
+    suggester.typed(placeAt(document, new vscode.Range(cursor, cursor), ''));
   }
 }
 
 /** The document as it would be with `text` in place of the range, and the cursor behind it. */
 function placeAt(document: vscode.TextDocument, range: vscode.Range, text: string): Place {
-  const end = document.lineAt(document.lineCount - 1).range.end;
   const read = (from: vscode.Position, to: vscode.Position) =>
     document.getText(new vscode.Range(from, to)).replaceAll('\r\n', '\n');
   return {
@@ -54,6 +128,17 @@ function placeAt(document: vscode.TextDocument, range: vscode.Range, text: strin
     path: vscode.workspace.asRelativePath(document.uri, false).replaceAll('\\', '/'),
     language: document.languageId,
     before: read(new vscode.Position(0, 0), range.start) + text,
-    after: read(range.end, end),
+    after: read(range.end, endOf(document)),
   };
+}
+
+function endOf(document: vscode.TextDocument): vscode.Position {
+  return document.lineAt(document.lineCount - 1).range.end;
+}
+
+/** The document is shown as one side of a comparison. */
+function isCompared(uri: vscode.Uri): boolean {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  if (!(input instanceof vscode.TabInputTextDiff)) return false;
+  return [input.original, input.modified].some((side) => side.toString() === uri.toString());
 }

@@ -4,9 +4,13 @@
 /** The settings under `lckv.` with their checked values. */
 export interface Settings {
   enabled: boolean;
-  /** 'bundled' or a folder with a model. */
+  /** Suggest while someone types, or only when asked by command. */
+  trigger: 'automatic' | 'manual';
+  /** Whether to suggest by itself, by language id; `*` speaks for all that are not named. */
+  languages: Readonly<Record<string, boolean>>;
+  /** 'bundled', a name of the catalogue, a repository id or a folder (see selection.ts). */
   model: string;
-  /** Pause after the last keystroke before the model is asked, in milliseconds. */
+  /** The least pause after a keystroke before the model is asked, in milliseconds. */
   delayMs: number;
   maxTokens: number;
   extent: 'auto' | 'line' | 'block';
@@ -25,6 +29,8 @@ export interface Setting<T> {
 /** The table of settings, by their names without `lckv.`. */
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   enabled: flag(true),
+  trigger: choice(['automatic', 'manual']),
+  languages: flags({ '*': true, plaintext: false, markdown: false, scminput: false }),
   model: text('bundled'),
   delayMs: integer(0, 0, 10_000),
   maxTokens: integer(64, 1, 512),
@@ -38,6 +44,8 @@ export function readSettings(get: (name: string) => unknown): Settings {
   const read = <K extends keyof Settings>(name: K): Settings[K] => SETTINGS[name].from(get(name));
   return {
     enabled: read('enabled'),
+    trigger: read('trigger'),
+    languages: read('languages'),
     model: read('model'),
     delayMs: read('delayMs'),
     maxTokens: read('maxTokens'),
@@ -51,6 +59,20 @@ function flag(standard: boolean): Setting<boolean> {
   return {
     schema: { type: 'boolean', default: standard },
     from: (value) => (typeof value === 'boolean' ? value : standard),
+  };
+}
+
+/** Named flags: those a user sets, over the standard ones. */
+function flags(
+  standard: Readonly<Record<string, boolean>>,
+): Setting<Readonly<Record<string, boolean>>> {
+  return {
+    schema: { type: 'object', default: standard },
+    from: (value) => {
+      const given = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+      const valid = given.filter(([, flag]) => typeof flag === 'boolean');
+      return { ...standard, ...(Object.fromEntries(valid) as Record<string, boolean>) };
+    },
   };
 }
 

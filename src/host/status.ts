@@ -1,10 +1,12 @@
 // What the status bar says: one text for each state. Knows no editor.
 import type { Timings } from '../protocol';
 import type { WorkerState } from './client';
+import { describeSummary, type Summary } from './statistics';
 
 /** The extension's state as users see it. */
 export type Status =
   | { kind: 'off' }
+  | { kind: 'paused'; leftMs: number }
   | { kind: 'thinking'; ready: Extract<WorkerState, { kind: 'ready' }> }
   | Exclude<WorkerState, { kind: 'stopped' }>;
 
@@ -15,42 +17,44 @@ export interface StatusText {
   tooltip: string;
   /** For screen readers: the same without icons. */
   label: string;
-  /** What a click does. */
-  command: string;
 }
 
-/** Says a status in words, with what to do about it. */
-export function describeStatus(status: Status, timings?: Timings): StatusText {
+/** Says a status in words, with what to do about it, and how suggesting went lately. */
+export function describeStatus(status: Status, timings?: Timings, summary?: Summary): StatusText {
   switch (status.kind) {
     case 'off':
       return {
         text: '$(circle-slash) LCKV',
         tooltip: 'Local completion is off.\n\n[Turn it on](command:lckv.enable)',
         label: 'LCKV completion: off',
-        command: 'lckv.enable',
       };
+    case 'paused': {
+      const minutes = Math.ceil(status.leftMs / 60_000);
+      return {
+        text: `$(debug-pause) LCKV ${minutes} min`,
+        tooltip: `Completion is paused for ${minutes} min.\n\n[Resume](command:lckv.resume)`,
+        label: `LCKV completion: paused for ${minutes} minutes`,
+      };
+    }
     case 'starting': {
       const percent = `${Math.round(status.fraction * 100)} %`;
       return {
         text: `$(loading~spin) LCKV ${percent}`,
         tooltip: `Local completion is starting: ${status.what}, ${percent}.\n\n${LINKS}`,
         label: `LCKV completion: starting, ${percent}`,
-        command: 'lckv.showLog',
       };
     }
     case 'ready':
       return {
         text: `${status.device.software ? '$(warning)' : '$(sparkle)'} LCKV`,
-        tooltip: readyTooltip(status, timings),
+        tooltip: readyTooltip(status, timings, summary),
         label: `LCKV completion: ready${status.device.software ? ', slow without a GPU' : ''}`,
-        command: 'lckv.toggle',
       };
     case 'thinking':
       return {
         text: '$(loading~spin) LCKV',
-        tooltip: readyTooltip(status.ready, timings),
+        tooltip: readyTooltip(status.ready, timings, summary),
         label: 'LCKV completion: thinking',
-        command: 'lckv.toggle',
       };
     case 'failed': {
       const next =
@@ -61,19 +65,29 @@ export function describeStatus(status: Status, timings?: Timings): StatusText {
         text: '$(error) LCKV',
         tooltip: `${status.message}\n\n${next}\n\n${LINKS}`,
         label: `LCKV completion: error. ${status.message}`,
-        command: 'lckv.showLog',
       };
     }
   }
 }
 
+/** The commands that a tooltip may run. */
+export const LINKED_COMMANDS = [
+  'lckv.enable',
+  'lckv.disable',
+  'lckv.resume',
+  'lckv.explain',
+  'lckv.restartWorker',
+  'lckv.showLog',
+];
+
 const LINKS =
-  '[Restart](command:lckv.restartWorker) · [Log](command:lckv.showLog) · ' +
-  '[Turn off](command:lckv.disable)';
+  '[Why no suggestion?](command:lckv.explain) · [Restart](command:lckv.restartWorker) · ' +
+  '[Log](command:lckv.showLog) · [Turn off](command:lckv.disable)';
 
 function readyTooltip(
   { device, model }: Extract<WorkerState, { kind: 'ready' }>,
   timings?: Timings,
+  summary?: Summary,
 ): string {
   const saved = Math.round(model.standardKvBytesPerToken / model.kvBytesPerToken);
   const paragraphs = [
@@ -84,6 +98,7 @@ function readyTooltip(
   if (device.software)
     paragraphs.push('There is no GPU driver, so the model runs on the CPU, slowly.');
   if (timings) paragraphs.push(timingsText(timings));
+  if (summary) paragraphs.push(`Since the start: ${describeSummary(summary)}`);
   return [...paragraphs, LINKS].join('\n\n');
 }
 

@@ -1,55 +1,160 @@
-// From a cursor to a suggestion: what to ask the worker, what to make of its answer, and when not
-// to ask at all. The newest call wins. Knows no editor.
+// From a cursor to a suggestion: from memory, from a generation that is running, or from a new one.
+// The newest question wins; a generation is cancelled only when something else is typed than it
+// writes. Knows no editor.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GREEDY, type CompletionRequest } from '../protocol';
 import { trimCompletion, type Trimmed } from '../text/trim';
 import { completionWindow } from '../text/window';
+import { Flight } from './flight';
+import { Memory, type Finished } from './memory';
+import { nothing, type Outcome, type Reason } from './outcome';
+import { Pace } from './pace';
+import { accepted, type Place } from './place';
 import type { Settings } from './settings';
 
-/** A cursor in a document, with all of its text and `\n` line ends. */
-export interface Place {
-  uri: string;
-  path: string;
-  language: string;
-  before: string;
-  after: string;
-}
-
-/** Asks the worker; undefined when there is no answer. */
+/** Asks the worker, telling the text as it comes; undefined when there is no answer. */
 export type Complete = (
   request: CompletionRequest,
   signal: AbortSignal,
+  onText: (piece: string) => void,
 ) => Promise<string | undefined>;
 
-/** Makes suggestions, one at a time, and remembers the last one while it is being typed. */
+/** How a suggestion is asked for. */
+export interface Question {
+  /** By typing and not by command: it may wait for a pause. */
+  isAutomatic: boolean;
+  /** Why the model is not to be asked; what is remembered is suggested all the same. */
+  onlyMemory?: Reason;
+  cancel: AbortSignal;
+}
+
+/** How long a generation goes on that nobody waits for any more, in milliseconds. */
+const ORPHAN_MS = 500;
+
+/** Makes suggestions; at most one generation runs at a time. */
 export class Suggester {
+  /** Generations that were asked for, and those made ahead for when a suggestion is accepted. */
+  readonly generations = { asked: 0, ahead: 0 };
   private readonly complete: Complete;
   private readonly settings: () => Settings;
-  private last: (Trimmed & Place) | undefined;
+  private readonly memory = new Memory();
+  private readonly pace = new Pace();
+  private flight: Flight | undefined;
+  private shown: Finished | undefined;
   private newest = new AbortController();
+  private waiting = 0;
+  private orphaned: NodeJS.Timeout | undefined;
 
   constructor(complete: Complete, settings: () => Settings) {
     this.complete = complete;
     this.settings = settings;
   }
 
-  /** The suggestion for a place; undefined when there is none or a newer call has come. */
-  async suggest(place: Place, delayMs: number, cancel: AbortSignal): Promise<Trimmed | undefined> {
+  /** Somebody waits for a suggestion. */
+  get busy(): boolean {
+    return this.waiting > 0;
+  }
+
+  /** The document that something is being generated for, now or ahead. */
+  get generatingFor(): string | undefined {
+    return this.flight?.isActive ? this.flight.place.uri : undefined;
+  }
+
+  /** Forgets all completions, as when the model has changed. */
+  forget(): void {
+    this.memory.clear();
+    this.flight?.cancel();
+  }
+
+  /** Takes notice of typing before anything is asked: what runs in vain ends at once. */
+  typed(place: Place): void {
+    if (this.flight && !this.flight.isReachable(place)) this.flight.cancel();
+  }
+
+  /** The suggestion for a place, or why there is none. */
+  async suggest(place: Place, question: Question): Promise<Outcome> {
     this.newest.abort();
     this.newest = new AbortController();
-    const remembered = this.last && remaining(this.last, place);
-    if (remembered) return remembered;
+    const stop = AbortSignal.any([question.cancel, this.newest.signal]);
+    this.waiting++;
+    try {
+      const answer = await this.answer(place, question, stop);
+      return answer ?? nothing({ kind: stop.aborted ? 'superseded' : 'lost' });
+    } catch (error) {
+      return nothing({ kind: 'failed', message: (error as Error).message });
+    } finally {
+      this.waiting--;
+      this.watchOrphan();
+    }
+  }
 
-    const signal = AbortSignal.any([cancel, this.newest.signal]);
-    if (delayMs > 0) await sleep(delayMs, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return undefined;
-    const completion = await this.complete(this.request(place), signal);
-    if (!completion || signal.aborted) return undefined;
-    const { language, before: prefix, after: suffix } = place;
-    const trimmed = trimCompletion({ language, prefix, suffix, completion });
-    if (trimmed.insert === '') return undefined;
-    this.last = { ...place, ...trimmed };
-    return trimmed;
+  private async answer(
+    place: Place,
+    { isAutomatic, onlyMemory }: Question,
+    stop: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const remembered = this.recall(place, 'memory');
+    if (remembered) return remembered;
+    if (onlyMemory) return nothing(onlyMemory);
+
+    if (this.flight?.adopt(place)) {
+      await untilAborted(stop, this.flight.ended);
+      const taken = stop.aborted ? undefined : this.recall(place, 'running');
+      if (taken) return taken;
+    } else {
+      this.flight?.cancel();
+      const delayMs = isAutomatic ? Math.max(this.settings().delayMs, this.pace.delayMs) : 0;
+      if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
+    }
+    if (stop.aborted) return undefined;
+
+    this.generations.asked++;
+    const flight = this.launch(place, (firstTextMs) => this.pace.add(firstTextMs));
+    flight.adopt(place);
+    await untilAborted(stop, flight.ended);
+    return stop.aborted ? undefined : this.recall(place, 'model');
+  }
+
+  private recall(place: Place, source: 'model' | 'running' | 'memory'): Outcome | undefined {
+    const recalled = this.memory.recall(place);
+    if (!recalled) return undefined;
+    const { finished, left } = recalled;
+    if (left.insert === '') return nothing({ kind: finished.isWritten ? 'trimmed' : 'blank' });
+    const isNew = finished !== this.shown;
+    this.shown = finished;
+    this.lookAhead(accepted(place, left));
+    return { kind: 'suggestion', trimmed: left, source, isNew };
+  }
+
+  /** Generates what follows an acceptance while the user reads, where that is cheap. */
+  private lookAhead(place: Place): void {
+    if (!this.pace.isFast || this.generatingFor || this.memory.knows(place)) return;
+    this.generations.ahead++;
+    this.launch(place);
+  }
+
+  private launch(place: Place, onFirstText?: (ms: number) => void): Flight {
+    const begin = performance.now();
+    let isFirst = true;
+    this.flight = new Flight(place, async (onText, signal) => {
+      const completion = await this.complete(this.request(place), signal, (piece) => {
+        if (isFirst) onFirstText?.(performance.now() - begin);
+        isFirst = false;
+        onText(piece);
+      });
+      if (completion === undefined || signal.aborted) return;
+      const trimmed = trim(place, completion);
+      this.memory.put({ place, trimmed, isWritten: completion.trim() !== '' });
+    });
+    return this.flight;
+  }
+
+  /** Ends a generation that nobody comes back to. */
+  private watchOrphan(): void {
+    clearTimeout(this.orphaned);
+    this.orphaned = setTimeout(() => {
+      if (!this.busy && this.flight?.isAsked) this.flight.cancel();
+    }, ORPHAN_MS).unref();
   }
 
   private request({ path, language, before, after }: Place): CompletionRequest {
@@ -67,21 +172,15 @@ export class Suggester {
   }
 }
 
-/** What is left of a suggestion after its beginning was typed; undefined if anything else was. */
-function remaining(last: Trimmed & Place, now: Place): Trimmed | undefined {
-  if (now.uri !== last.uri || !now.before.startsWith(last.before)) return undefined;
-  const typed = now.before.slice(last.before.length);
-  if (!last.insert.startsWith(typed) || typed.length === last.insert.length) return undefined;
-  const insert = last.insert.slice(typed.length);
+function trim({ language, before: prefix, after: suffix }: Place, completion: string): Trimmed {
+  return trimCompletion({ language, prefix, suffix, completion });
+}
 
-  if (now.after.endsWith(last.after)) {
-    // The editor may have closed a bracket or quote that was typed; the suggestion closes it too.
-    const added = now.after.slice(0, now.after.length - last.after.length);
-    const isClosed = /^[)\]}>"'`]{0,2}$/.test(added) && insert.includes(added);
-    return isClosed ? { insert, replace: last.replace + added.length } : undefined;
-  }
-  // Or typing a closer went over the one that was there, which the suggestion replaces.
-  const overtyped = last.after.length - now.after.length;
-  if (overtyped > last.replace || !last.after.endsWith(now.after)) return undefined;
-  return { insert, replace: last.replace - overtyped };
+/** Waits for an end, but no longer than until the abort; passes a failure on. */
+async function untilAborted(signal: AbortSignal, ended: Promise<void>): Promise<void> {
+  if (signal.aborted) return;
+  let leave = () => {};
+  const aborted = new Promise<void>((resolve) => (leave = resolve));
+  signal.addEventListener('abort', leave, { once: true });
+  await Promise.race([ended, aborted]).finally(() => signal.removeEventListener('abort', leave));
 }

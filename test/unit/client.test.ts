@@ -116,6 +116,13 @@ describe('WorkerClient', () => {
     assert.equal(client.timings?.reusedTokens, 3);
   });
 
+  it('tells the text as it comes', async () => {
+    const pieces: string[] = [];
+    const { signal } = new AbortController();
+    await client.complete(requestOf('hello'), signal, (piece) => pieces.push(piece));
+    assert.deepEqual(pieces, ['hel', 'lo']);
+  });
+
   it('cancels in the worker and answers at once', async () => {
     const controller = new AbortController();
     const pending = ask('wait', controller.signal);

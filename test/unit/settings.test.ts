@@ -67,6 +67,17 @@ describe('settings', () => {
     assert.equal(read({ maxTokens: 1e9 }).maxTokens, 512);
     assert.equal(read({ maxTokens: 12.6 }).maxTokens, 13);
     assert.equal(read({ maxTokens: '12' }).maxTokens, 64);
+    assert.equal(read({ trigger: 'manual' }).trigger, 'manual');
+    const languages = { markdown: true, python: false, rust: 'yes' };
+    const { rust, ...flags } = read({ languages }).languages;
+    assert.equal(rust, undefined);
+    assert.deepEqual(flags, {
+      '*': true,
+      plaintext: false,
+      markdown: true,
+      scminput: false,
+      python: false,
+    });
     assert.equal(read({ model: '  ~/model ' }).model, '~/model');
     assert.equal(read({ model: ' ' }).model, 'bundled');
   });

@@ -23,6 +23,10 @@ export async function testKeys({ page, server }, workspace, record) {
     await page.waitForTimeout(1000);
     return readFileSync(file, 'utf8');
   };
+  const pick = async (label) => {
+    await page.waitForSelector('.quick-input-widget .monaco-list-row', { timeout: 10_000 });
+    await page.click(`.quick-input-widget .monaco-list-row:has-text("${label}")`);
+  };
   const hosts = new Set();
   page.on('request', (request) => {
     const { protocol, host } = new URL(request.url());
@@ -60,8 +64,12 @@ export async function testKeys({ page, server }, workspace, record) {
       assert.ok(after.startsWith(`${before}  return `), after);
       assert.ok(after.includes(text), `${JSON.stringify(text)} is not in: ${after}`);
     },
-    'turns off and on by a click in the status bar': async () => {
+    'turns off and on in the menu of the status bar': async () => {
       await (await state('ready', ANSWER_MS)).click();
+      await page.waitForSelector('.quick-input-widget .monaco-list-row', { timeout: 10_000 });
+      await page.waitForTimeout(500); // it fades in
+      await picture('menu');
+      await pick('Turn completion off');
       const off = await state('off', 10_000);
       await page.click('.monaco-editor .view-lines');
       await page.keyboard.press('Control+End');
@@ -69,6 +77,7 @@ export async function testKeys({ page, server }, workspace, record) {
       await page.waitForTimeout(3000);
       assert.equal(await ghost(), '');
       await off.click();
+      await pick('Turn completion on');
       await state('ready', START_MS);
     },
     'asks nobody outside this machine': () => {

@@ -2,69 +2,16 @@
 // each completion takes seconds, so the limits are wide.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/host/main';
 import type { Timings } from '../../src/protocol';
+import { accept, activate, extension, open, python, reach, run, settings, trigger } from './editor';
 
-const START_MS = 120_000;
-const ANSWER_MS = 90_000;
-
-const extension = vscode.extensions.getExtension<Api>('lckv-code.lckv-code')!;
-const run = (command: string, argument?: unknown) =>
-  vscode.commands.executeCommand(command, argument);
-const settings = () => vscode.workspace.getConfiguration('lckv');
 let api: Api;
 
-async function until(condition: () => boolean, what: string, limitMs: number): Promise<void> {
-  for (const end = Date.now() + limitMs; !condition(); await sleep(50))
-    if (Date.now() > end)
-      throw new Error(`${what} did not come: ${JSON.stringify(api.status()).slice(0, 500)}`);
-}
-
-const reach = (kind: string) => until(() => api.status().kind === kind, kind, START_MS);
-
-/** Opens text with the cursor at its end. */
-async function open(source: { language: string; content: string } | vscode.Uri) {
-  const document =
-    source instanceof vscode.Uri
-      ? await vscode.workspace.openTextDocument(source)
-      : await vscode.workspace.openTextDocument(source);
-  const editor = await vscode.window.showTextDocument(document);
-  const end = document.positionAt(document.getText().length);
-  editor.selection = new vscode.Selection(end, end);
-  return document;
-}
-
-/** Asks for ghost text and waits for the worker's answer. */
-async function trigger(): Promise<void> {
-  await run('hideSuggestWidget');
-  await run('editor.action.inlineSuggest.trigger');
-  await sleep(300);
-  await until(() => api.status().kind !== 'thinking', 'an answer', ANSWER_MS);
-  await sleep(200);
-}
-
-/** Accepts the suggestion at the cursor; returns the inserted text, or '' if there was none. */
-async function accept(document: vscode.TextDocument, tries = 6): Promise<string> {
-  const before = document.getText();
-  for (let i = 0; i < tries && document.getText() === before; i++) {
-    await trigger();
-    await run('editor.action.inlineSuggest.commit');
-    await sleep(200);
-  }
-  return document.getText().slice(before.length);
-}
-
-const PYTHON = 'def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    return ';
-const python = (comment: string) =>
-  open({ language: 'python', content: `# ${comment}\n${PYTHON}` });
-
 describe('LCKV in VS Code', () => {
-  before(async function () {
-    this.timeout(START_MS + 30_000);
-    api = await extension.activate();
-    await reach('ready');
+  before(async () => {
+    api = await activate();
   });
 
   afterEach(async () => {
@@ -147,15 +94,5 @@ describe('LCKV in VS Code', () => {
     await accept(await python('two tokens'), 1);
     await settings().update('maxTokens', undefined, vscode.ConfigurationTarget.Global);
     assert.ok(api.lastTimings()!.generatedTokens <= 2);
-  });
-
-  it('says what is wrong with a model that is not there, and loads the right one again', async () => {
-    const { globalValue } = settings().inspect('model')!;
-    await settings().update('model', '/no/such/model', vscode.ConfigurationTarget.Global);
-    await reach('failed');
-    const status = api.status();
-    assert.ok(status.kind === 'failed' && status.message.includes('/no/such/model'));
-    await settings().update('model', globalValue, vscode.ConfigurationTarget.Global);
-    await reach('ready');
   });
 });

@@ -1,0 +1,64 @@
+// Counts of suggestions since the start, in memory only. Knows no editor.
+import type { Answer } from './outcome';
+
+/** How many of the last answers the latencies are of. */
+const WINDOW = 200;
+
+/** What became of suggestions in this window. */
+export interface Summary {
+  shown: number;
+  accepted: number;
+  /** Milliseconds from the question to a suggestion: median and 95th percentile of the last ones. */
+  p50Ms: number;
+  p95Ms: number;
+  /** The share of answers that needed no generation of their own, 0 to 1. */
+  reused: number;
+}
+
+/** Counts answers and acceptances. */
+export class Statistics {
+  /** The last answer of all, with or without a suggestion. */
+  last: Answer | undefined;
+  private shown = 0;
+  private accepted = 0;
+  private answered = 0;
+  private reused = 0;
+  private readonly latencies: number[] = [];
+
+  add(answer: Answer): void {
+    this.last = answer;
+    const { outcome, elapsedMs } = answer;
+    if (outcome.kind === 'nothing') return;
+    this.answered++;
+    if (outcome.isNew) this.shown++;
+    if (outcome.source !== 'model') this.reused++;
+    this.latencies.push(elapsedMs);
+    if (this.latencies.length > WINDOW) this.latencies.shift();
+  }
+
+  accept(): void {
+    this.accepted++;
+  }
+
+  /** Undefined until there was a suggestion. */
+  get summary(): Summary | undefined {
+    if (this.answered === 0) return undefined;
+    const sorted = this.latencies.toSorted((a, b) => a - b);
+    const quantile = (share: number) => sorted[Math.ceil(share * sorted.length) - 1];
+    return {
+      shown: this.shown,
+      accepted: this.accepted,
+      p50Ms: quantile(0.5),
+      p95Ms: quantile(0.95),
+      reused: this.reused / this.answered,
+    };
+  }
+}
+
+/** The summary in one line. */
+export function describeSummary({ shown, accepted, p50Ms, p95Ms, reused }: Summary): string {
+  return (
+    `${accepted} of ${shown} suggestions accepted, median ${Math.round(p50Ms)} ms, ` +
+    `95 % within ${Math.round(p95Ms)} ms, ${Math.round(reused * 100)} % from memory`
+  );
+}
