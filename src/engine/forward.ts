@@ -6,7 +6,8 @@ import type { LayerGroup, ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
 import { dispatch } from './kernel';
-import type { Model, Stage } from './model';
+import type { Model } from './model';
+import type { Stage } from './operations';
 import { Readback } from './readback';
 
 export interface ForwardOptions {

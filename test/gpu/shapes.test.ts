@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { Engine } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
-import type { KernelSet } from '../../src/engine/model';
+import type { KernelSet } from '../../src/engine/operations';
 import { seededRandom } from '../../src/engine/sample';
 import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';

@@ -53,6 +53,7 @@ export async function vscode() {
   await install(names[0], {
     PATH: join(node, 'bin') + delimiter + process.env.PATH,
     npm_config_nodedir: node, // headers for node-gyp, so that it downloads none
+    npm_config_user_agent: undefined, // under `npm test` it would tell of the outer Node
   });
   writeFileSync(stamp, JSON.stringify(versions));
 }
