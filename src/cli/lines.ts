@@ -1,13 +1,12 @@
 /**
- * `lckv complete --jsonl`: one completion per line of JSON, for scripts. Each line is answered
- * before the next is read; a bad one is answered with an error.
+ * `lckv complete --jsonl`: one completion per line of JSON, for scripts.
  */
-import { createInterface } from 'node:readline';
-import { Fields } from '../model/fields';
+import type { Fields } from '../model/fields';
 import { GREEDY, type Timings } from '../protocol';
 import { trimCompletion } from '../text/trim';
 import { completionWindow } from '../text/window';
 import type { Session } from '../worker/session';
+import { answerLines } from './jsonl';
 
 /** One line of input. `prefix` and `suffix` are all of the text around the cursor. */
 interface Task {
@@ -25,17 +24,7 @@ export async function completeLines(
   write: (line: string) => void,
   maxTokens: number,
 ): Promise<void> {
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    if (line.trim() === '') continue;
-    let id: unknown = null;
-    try {
-      const fields = new Fields(JSON.parse(line), 'line');
-      id = fields.raw('id') ?? null;
-      write(JSON.stringify({ id, ...(await answer(session, parseTask(fields, maxTokens))) }));
-    } catch (error) {
-      write(JSON.stringify({ id, error: (error as Error).message }));
-    }
-  }
+  await answerLines(input, write, (fields) => answer(session, parseTask(fields, maxTokens)));
 }
 
 function parseTask(fields: Fields, maxTokens: number): Task {

@@ -2,10 +2,9 @@
  * `lckv trim --jsonl`: what an editor would insert of given completions, one line of JSON each.
  * Loads no model.
  */
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { Fields } from '../model/fields';
 import { trimCompletion } from '../text/trim';
+import { answerLines } from './jsonl';
 import { UsageError } from './usage';
 
 /** Runs the command; throws UsageError for arguments it does not understand. */
@@ -15,26 +14,17 @@ export async function trim(args: string[]): Promise<void> {
   await trimLines(process.stdin, (line) => console.log(line));
 }
 
-/** Answers every line of `input` through `write`, in order; a bad one with an error. */
-export async function trimLines(
+/** Answers every line of `input` through `write`, in order. */
+export function trimLines(
   input: NodeJS.ReadableStream,
   write: (line: string) => void,
 ): Promise<void> {
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    if (line.trim() === '') continue;
-    let id: unknown = null;
-    try {
-      const fields = new Fields(JSON.parse(line), 'line');
-      id = fields.raw('id') ?? null;
-      const trimmed = trimCompletion({
-        language: fields.string('language', 'plaintext'),
-        prefix: fields.string('prefix'),
-        suffix: fields.string('suffix', ''),
-        completion: fields.string('completion'),
-      });
-      write(JSON.stringify({ id, ...trimmed }));
-    } catch (error) {
-      write(JSON.stringify({ id, error: (error as Error).message }));
-    }
-  }
+  return answerLines(input, write, (fields) =>
+    trimCompletion({
+      language: fields.string('language', 'plaintext'),
+      prefix: fields.string('prefix'),
+      suffix: fields.string('suffix', ''),
+      completion: fields.string('completion'),
+    }),
+  );
 }
