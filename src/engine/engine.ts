@@ -60,7 +60,6 @@ interface EngineParts {
   snapshots: Snapshots;
   weights: WeightLoader;
   config: ModelConfig;
-  kernelSet: KernelSet;
   chunkTokens: number;
 }
 
@@ -71,7 +70,6 @@ export class Engine {
   readonly contextTokens: number;
   /** Bytes of weights on the device. */
   readonly weightBytes: number;
-  readonly kernelSet: KernelSet;
   private readonly chunkTokens: number;
   private readonly model: Model;
   private readonly cache: KvCache;
@@ -86,7 +84,6 @@ export class Engine {
     this.cache = parts.cache;
     this.weights = parts.weights;
     this.config = parts.config;
-    this.kernelSet = parts.kernelSet;
     this.chunkTokens = parts.chunkTokens;
     this.contextTokens = parts.cache.capacity;
     this.weightBytes = parts.weights.sizeBytes;
@@ -125,7 +122,7 @@ export class Engine {
     const snapshotBytes = options.snapshotBytes ?? DEFAULT_SNAPSHOT_BYTES;
     const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
     const model = built;
-    return new Engine({ gpu, model, cache, snapshots, weights, config, kernelSet, chunkTokens });
+    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens });
   }
 
   /** Token ids whose keys and values are held, oldest first. */

@@ -2,7 +2,7 @@
  * One chunk of new tokens through all layers, appended to the cache. A group of layers that reads
  * keys and values from above is iterated (lckv.md section 3.2), over fewer rows with each pass.
  */
-import type { LayerGroup, ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
 import { dispatch } from './kernel';
@@ -20,6 +20,19 @@ export interface ForwardOptions {
   signal?: AbortSignal;
 }
 
+/** The layers of a group as dispatches, cut where a run may have to stop or go back. */
+interface GroupStages {
+  cyclic: boolean;
+  /** Up to the keys and values of the group's last layer that has to run for the cache's sake. */
+  upToKv: Stage[];
+  /** What then remains of the group. */
+  rest: Stage[];
+  /** Layers that a layer below them reads. */
+  targets: number[];
+  /** No layer above the group writes to the cache. */
+  isLastForCache: boolean;
+}
+
 /** Fewer rows than this do not leave the iteration early: one tile of matmul.wgsl. */
 const LEAVE_TOGETHER = 8;
 
@@ -29,8 +42,7 @@ export class Forward {
   private readonly cache: KvCache;
   private readonly config: ModelConfig;
   private readonly readback: Readback;
-  /** Layers above this one write nothing to the cache. */
-  private readonly lastKvLayer: number;
+  private readonly groups: GroupStages[];
   private encoder: GPUCommandEncoder;
 
   constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig) {
@@ -39,7 +51,7 @@ export class Forward {
     this.cache = cache;
     this.config = config;
     this.readback = new Readback(gpu.device);
-    this.lastKvLayer = config.layers.findLastIndex(({ computesKv }) => computesKv);
+    this.groups = groupStages(model, config);
     this.encoder = gpu.device.createCommandEncoder();
   }
 
@@ -61,15 +73,14 @@ export class Forward {
     this.encode([this.model.embed], count);
 
     let passes = 1;
-    for (const group of this.config.groups) {
-      const isLast = output === 'nothing' && this.lastKvLayer < group.end;
+    for (const group of this.groups) {
+      const cacheOnly = output === 'nothing' && group.isLastForCache;
       if (group.cyclic) {
-        passes = Math.max(passes, await this.iterate(group, count, isLast, options));
+        passes = Math.max(passes, await this.iterate(group, count, cacheOnly, options));
       } else {
-        this.encode(this.stages(group.first, isLast ? this.lastKvLayer : group.end), count);
-        if (isLast) this.encode(this.model.layers[this.lastKvLayer].upToKv, count);
+        this.encode(cacheOnly ? group.upToKv : [...group.upToKv, ...group.rest], count);
       }
-      if (isLast) break;
+      if (cacheOnly) break;
     }
     const likeliest = await this.finish(output);
     signal?.throwIfAborted();
@@ -103,22 +114,20 @@ export class Forward {
    * and later passes are for the rows behind them. After n passes the first n rows are exact.
    */
   private async iterate(
-    group: LayerGroup,
+    { upToKv, rest, targets }: GroupStages,
     count: number,
     cacheOnly: boolean,
     options: ForwardOptions,
   ): Promise<number> {
-    const top = group.end - 1;
-    const upToTopKv = [...this.stages(group.first, top), ...this.model.layers[top].upToKv];
-    const targets = this.upwardTargets(group);
     const limit = Math.min(options.passes, count);
     if (limit > 1) this.copyRows('hidden', 0, 'groupInput', 0, count);
-    this.clearNewRows(targets, count);
+    // A strict layer sees none of a single row.
+    if (count > 1) this.clearNewRows(targets, count);
 
     let settled = 0;
     for (let pass = 1; ; pass++) {
       const active = count - settled;
-      this.encode(upToTopKv, active);
+      this.encode(upToKv, active);
       let leaving = active;
       if (pass < limit) {
         const exact = pass - settled;
@@ -129,12 +138,12 @@ export class Forward {
       const isWhole = leaving === count;
       if (leaving > 0 && !cacheOnly) {
         if (!isWhole) this.nextStep(settled, leaving);
-        this.encode(this.model.layers[top].rest, leaving);
+        this.encode(rest, leaving);
         if (!isWhole) this.copyRows('hidden', 0, 'groupOutput', settled, leaving);
       }
       settled += leaving;
       if (settled === count) {
-        if (!isWhole) {
+        if (!isWhole && !cacheOnly) {
           this.nextStep(0, count);
           this.copyRows('groupOutput', 0, 'hidden', 0, count);
         }
@@ -169,13 +178,6 @@ export class Forward {
     return active;
   }
 
-  /** Layers of the group that a layer below them reads. */
-  private upwardTargets(group: LayerGroup): number[] {
-    const layers = this.config.layers.slice(group.first, group.end);
-    const upward = layers.filter(({ reads }, i) => reads > group.first + i);
-    return [...new Set(upward.map(({ reads }) => reads))];
-  }
-
   private clearNewRows(layers: number[], count: number): void {
     const { rowBytes, tokens } = this.cache;
     for (const buffers of [this.cache.keys, this.cache.values]) {
@@ -183,10 +185,6 @@ export class Forward {
         this.encoder.clearBuffer(buffers.get(layer)!, tokens.length * rowBytes, count * rowBytes);
       }
     }
-  }
-
-  private stages(first: number, end: number): Stage[] {
-    return this.model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
   }
 
   private encode(stages: Stage[], count: number): void {
@@ -236,4 +234,23 @@ export class Forward {
     this.gpu.assertHealthy();
     return likeliest;
   }
+}
+
+function groupStages(model: Model, config: ModelConfig): GroupStages[] {
+  const lastKvLayer = config.layers.findLastIndex(({ computesKv }) => computesKv);
+  const stages = (first: number, end: number): Stage[] =>
+    model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
+  return config.groups.map(({ first, end, cyclic }) => {
+    // A cyclic group ends with the topmost layer that is read from below.
+    const cut = cyclic ? end - 1 : Math.max(first, Math.min(lastKvLayer, end - 1));
+    const layers = config.layers.slice(first, end);
+    const upward = layers.filter(({ reads }, i) => reads > first + i);
+    return {
+      cyclic,
+      upToKv: [...stages(first, cut), ...model.layers[cut].upToKv],
+      rest: [...model.layers[cut].rest, ...stages(cut + 1, end)],
+      targets: [...new Set(upward.map(({ reads }) => reads))],
+      isLastForCache: lastKvLayer < end,
+    };
+  });
 }

@@ -3,7 +3,8 @@
  * Pipelines are shared by their whole source text; compile errors come with that text.
  */
 
-export type Constants = Record<string, number | boolean>;
+/** Whole numbers become `u32`, `{ f32 }` becomes `f32`, booleans `bool` constants. */
+type Constants = Record<string, number | boolean | { f32: number }>;
 
 /** How a kernel uses a buffer: read-only, read and written, or the uniform step. */
 export type Access = 'read' | 'write' | 'uniform';
@@ -18,8 +19,7 @@ export interface KernelSpec {
   label: string;
   /** WGSL texts, joined after the constants. */
   source: string[];
-  /** Whole numbers become `u32`, `{ f32 }` becomes `f32`, booleans `bool` constants. */
-  constants: Record<string, number | boolean | { f32: number }>;
+  constants: Constants;
   bindings: Binding[];
   /** `enable` and `requires` lines, which must come first in WGSL. */
   directives?: string;
@@ -113,7 +113,7 @@ export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, count: num
   pass.dispatchWorkgroups(x, y);
 }
 
-function constantsText(constants: KernelSpec['constants']): string {
+function constantsText(constants: Constants): string {
   return Object.entries(constants)
     .map(([name, value]) => {
       if (typeof value === 'boolean') return `const ${name} = ${value};`;
