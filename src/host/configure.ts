@@ -1,6 +1,6 @@
 // Changes settings on behalf of the user, where they are set already.
 import * as vscode from 'vscode';
-import { isLanguageOn } from './gate';
+import { isLanguageOn } from './suggest/gate';
 import { SETTINGS } from './settings';
 
 /** Turns completion on or off. */

@@ -4,20 +4,20 @@ import * as vscode from 'vscode';
 import { ModelStore } from '../hub/store';
 import type { Timings } from '../protocol';
 import { setEnabled, toggleLanguage } from './configure';
-import { isLanguageOn } from './gate';
-import { InlineProvider } from './inline';
-import { menuItems } from './menu';
-import { manageModels, pickDownload, pickModel, type PickerParts } from './modelPicker';
-import { Models } from './models';
-import { createModelUi } from './modelUi';
-import { explain, type Answer } from './outcome';
-import { Pause } from './pause';
-import { WorkerRelay } from './relay';
+import { isLanguageOn } from './suggest/gate';
+import { InlineProvider } from './suggest/inline';
+import { menuItems } from './status/menu';
+import { manageModels, pickDownload, pickModel, type PickerParts } from './models/modelPicker';
+import { Models } from './models/models';
+import { createModelUi } from './models/modelUi';
+import { explain, type Answer } from './suggest/outcome';
+import { Pause } from './status/pause';
+import { WorkerRelay } from './worker/relay';
 import { readSettings } from './settings';
-import { describeSummary, Statistics, type Summary } from './statistics';
-import { describeStatus, type Status } from './status';
-import { showMenu, StatusBar } from './statusBar';
-import { Suggester } from './suggester';
+import { describeSummary, Statistics, type Summary } from './suggest/statistics';
+import { describeStatus, type Status } from './status/status';
+import { showMenu, StatusBar } from './status/statusBar';
+import { Suggester } from './suggest/suggester';
 
 /** What `activate` returns, for tests and for the curious. */
 export interface Api {

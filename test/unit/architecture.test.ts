@@ -29,6 +29,26 @@ const rooms: Record<string, Room> = {
     imports: ['src/protocol', 'src/engine', 'src/model', 'src/text'],
     packages: new RegExp(`^${NODE}$`),
   },
+  'src/host/worker': { imports: ['src/protocol'], packages: new RegExp(`^${NODE}$`) },
+  'src/host/models': {
+    imports: [
+      'src/hub',
+      'models',
+      'src/host/worker',
+      'src/host/settings',
+      'src/host/configure',
+      'src/host/quantity',
+    ],
+    packages: new RegExp(`^(${NODE}|vscode)$`),
+  },
+  'src/host/suggest': {
+    imports: ['src/protocol', 'src/text', 'src/host/settings'],
+    packages: new RegExp(`^(${NODE}|vscode)$`),
+  },
+  'src/host/status': {
+    imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],
+    packages: /^vscode$/,
+  },
   'src/host': {
     imports: ['src/protocol', 'src/text', 'src/hub', 'models'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
@@ -137,6 +157,13 @@ describe('architecture', () => {
       ['src/host/a', "import { x } from '../worker/session';", 'imports src/worker/session'],
       ['src/host/a', "export { x } from '../model/config';", 'imports src/model/config'],
       ['src/host/a', "import '../cli/main';", 'imports src/cli/main'],
+      ['src/host/worker/a', "import { x } from '../status/menu';", 'imports src/host/status/menu'],
+      [
+        'src/host/suggest/a',
+        "import { x } from '../worker/relay';",
+        'imports src/host/worker/relay',
+      ],
+      ['src/host/status/a', "import { x } from '../main';", 'imports src/host/main'],
       ['src/worker/a', "import { x } from '../host/status';", 'imports src/host/status'],
       ['src/engine/a', "import { x } from '../text/trim';", 'imports src/text/trim'],
       ['src/worker/a', "import * as vscode from 'vscode';", 'imports vscode'],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkerClient, type Load, type WorkerOptions } from '../../src/host/client';
+import { WorkerClient, type Load, type WorkerOptions } from '../../src/host/worker/client';
 import { GREEDY, type CompletionRequest } from '../../src/protocol';
 
 /**

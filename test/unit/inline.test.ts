@@ -1,9 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explain } from '../../src/host/outcome';
-import type { Place } from '../../src/host/place';
+import { explain } from '../../src/host/suggest/outcome';
+import type { Place } from '../../src/host/suggest/place';
 import { readSettings } from '../../src/host/settings';
-import { Suggester, type Question } from '../../src/host/suggester';
+import { Suggester, type Question } from '../../src/host/suggest/suggester';
 import type { CompletionRequest } from '../../src/protocol';
 
 const live = () => new AbortController().signal;

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
-import { Memory } from '../../src/host/memory';
-import type { Place } from '../../src/host/place';
+import { Memory } from '../../src/host/suggest/memory';
+import type { Place } from '../../src/host/suggest/place';
 
 const placeOf = (before: string, after = ''): Place => ({
   uri: 'file:///a.ts',

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Load } from '../../src/host/client';
-import { WorkerRelay } from '../../src/host/relay';
+import type { Load } from '../../src/host/worker/client';
+import { WorkerRelay } from '../../src/host/worker/relay';
 import { GREEDY } from '../../src/protocol';
 
 /**

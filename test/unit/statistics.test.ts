@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
-import type { Outcome } from '../../src/host/outcome';
-import { describeSummary, Statistics } from '../../src/host/statistics';
+import type { Outcome } from '../../src/host/suggest/outcome';
+import { describeSummary, Statistics } from '../../src/host/suggest/statistics';
 
 const suggestion = (source: 'model' | 'running' | 'memory', isNew: boolean): Outcome => ({
   kind: 'suggestion',

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { DeviceInfo, ModelInfo, Timings } from '../../src/protocol';
-import { describeStatus, LINKED_COMMANDS, type Status } from '../../src/host/status';
+import { describeStatus, LINKED_COMMANDS, type Status } from '../../src/host/status/status';
 
 const device: DeviceInfo = {
   vendor: 'acme',

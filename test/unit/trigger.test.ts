@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
-import { editKind, typedLength } from '../../src/host/edits';
-import { isLanguageOn, memoryOnly, refusal, type Situation } from '../../src/host/gate';
-import { menuItems } from '../../src/host/menu';
-import { explain, nothing } from '../../src/host/outcome';
-import { Pace } from '../../src/host/pace';
-import { Pause } from '../../src/host/pause';
+import { editKind, typedLength } from '../../src/host/suggest/edits';
+import { isLanguageOn, memoryOnly, refusal, type Situation } from '../../src/host/suggest/gate';
+import { menuItems } from '../../src/host/status/menu';
+import { explain, nothing } from '../../src/host/suggest/outcome';
+import { Pace } from '../../src/host/suggest/pace';
+import { Pause } from '../../src/host/status/pause';
 import { readSettings } from '../../src/host/settings';
 
 const SITUATION: Situation = {

@@ -1,7 +1,7 @@
 // Where and when not to suggest. Knows no editor.
 import type { EditKind } from './edits';
 import type { Reason } from './outcome';
-import type { Settings } from './settings';
+import type { Settings } from '../settings';
 
 /** What decides whether to suggest. */
 export interface Situation {

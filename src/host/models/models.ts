@@ -1,14 +1,14 @@
 // Keeps the worker on the model that the settings name, and what the user must be asked for that.
 // Whatever happens, a model that works goes on working. Knows no editor.
-import { Hub } from '../hub/hub';
-import { installModel } from '../hub/install';
-import type { Progress } from '../hub/meter';
-import type { Repository } from '../hub/repository';
-import type { ModelStore } from '../hub/store';
-import type { Load } from './client';
-import type { WorkerRelay } from './relay';
+import { Hub } from '../../hub/hub';
+import { installModel } from '../../hub/install';
+import type { Progress } from '../../hub/meter';
+import type { Repository } from '../../hub/repository';
+import type { ModelStore } from '../../hub/store';
+import type { Load } from '../worker/client';
+import type { WorkerRelay } from '../worker/relay';
 import { selectModel } from './selection';
-import type { Settings } from './settings';
+import type { Settings } from '../settings';
 
 /** How the user is asked and told. */
 export interface ModelUi {

@@ -1,11 +1,11 @@
 // The commands to choose, download and remove models, as quick picks.
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
-import { REPOSITORY_ID } from '../hub/repository';
-import type { ModelStore, StoredModel } from '../hub/store';
+import { REPOSITORY_ID } from '../../hub/repository';
+import type { ModelStore, StoredModel } from '../../hub/store';
 import { CATALOGUE, nameOf, type CatalogueEntry } from './catalogue';
-import { setModel } from './configure';
-import { bytesText } from './quantity';
+import { setModel } from '../configure';
+import { bytesText } from '../quantity';
 
 /** What the commands work on. */
 export interface PickerParts {

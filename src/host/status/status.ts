@@ -1,7 +1,7 @@
 // What the status bar says: one text for each state. Knows no editor.
-import type { Timings } from '../protocol';
-import type { WorkerState } from './client';
-import { describeSummary, type Summary } from './statistics';
+import type { Timings } from '../../protocol';
+import type { WorkerState } from '../worker/client';
+import { describeSummary, type Summary } from '../suggest/statistics';
 
 /** The extension's state as users see it. */
 export type Status =

@@ -1,7 +1,7 @@
 // What the setting `lckv.model` means. Knows no editor and asks nobody.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { REPOSITORY_ID } from '../hub/repository';
+import { REPOSITORY_ID } from '../../hub/repository';
 import { CATALOGUE, nameOf } from './catalogue';
 
 /** A model folder, a model of the hub that is not on this machine, or what is wrong. */

@@ -1,5 +1,5 @@
 // The models that the extension knows by name.
-import entries from '../../models/catalogue.json';
+import entries from '../../../models/catalogue.json';
 
 /** A model of the hub that is known to run. */
 export interface CatalogueEntry {

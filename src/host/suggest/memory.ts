@@ -1,6 +1,6 @@
 // Finished completions and where they belong, so that typing what is shown, going back and undo
 // need no model. Knows no editor.
-import type { Trimmed } from '../text/trim';
+import type { Trimmed } from '../../text/trim';
 import { remaining, type Place } from './place';
 
 /** A completion that the model has finished, and what of it fits into the document. */

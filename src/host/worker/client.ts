@@ -10,7 +10,7 @@ import type {
   StopReason,
   Timings,
   ToWorker,
-} from '../protocol';
+} from '../../protocol';
 
 /** What the worker is up to. */
 export type WorkerState =

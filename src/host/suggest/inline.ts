@@ -4,7 +4,7 @@ import { editKind, typedLength, type EditKind } from './edits';
 import { memoryOnly, refusal, type Situation } from './gate';
 import { nothing, type Outcome } from './outcome';
 import type { Place } from './place';
-import type { Settings } from './settings';
+import type { Settings } from '../settings';
 import type { Statistics } from './statistics';
 import type { Suggester } from './suggester';
 

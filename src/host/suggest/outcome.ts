@@ -1,5 +1,5 @@
 // What came of a question for a suggestion, and why nothing did, in words. Knows no editor.
-import type { Trimmed } from '../text/trim';
+import type { Trimmed } from '../../text/trim';
 
 /** Why there is no suggestion. */
 export type Reason =

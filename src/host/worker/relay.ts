@@ -1,6 +1,6 @@
 // Two workers for a moment: the model in use goes on serving until the next one is ready, and stays
 // if that one fails. To the rest of the host it looks like one worker.
-import type { Timings } from '../protocol';
+import type { Timings } from '../../protocol';
 import { WorkerClient, type Load, type WorkerOptions, type WorkerState } from './client';
 
 /** What a relay needs besides its workers' options. */

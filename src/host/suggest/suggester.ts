@@ -2,15 +2,15 @@
 // The newest question wins; a generation is cancelled only when something else is typed than it
 // writes. Knows no editor.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GREEDY, type CompletionRequest } from '../protocol';
-import { trimCompletion, type Trimmed } from '../text/trim';
-import { completionWindow } from '../text/window';
+import { GREEDY, type CompletionRequest } from '../../protocol';
+import { trimCompletion, type Trimmed } from '../../text/trim';
+import { completionWindow } from '../../text/window';
 import { Flight } from './flight';
 import { Memory, type Finished } from './memory';
 import { nothing, type Outcome, type Reason } from './outcome';
 import { Pace } from './pace';
 import { accepted, type Place } from './place';
-import type { Settings } from './settings';
+import type { Settings } from '../settings';
 
 /** Asks the worker, telling the text as it comes; undefined when there is no answer. */
 export type Complete = (

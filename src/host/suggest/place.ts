@@ -1,5 +1,5 @@
 // A cursor in a text, and what typing does to it. Knows no editor and no model.
-import type { Trimmed } from '../text/trim';
+import type { Trimmed } from '../../text/trim';
 
 /** A cursor in a document, with all of its text and `\n` line ends. */
 export interface Place {

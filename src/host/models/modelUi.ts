@@ -1,9 +1,9 @@
 // The questions and messages about models, in VS Code.
 import * as vscode from 'vscode';
-import type { Progress } from '../hub/meter';
-import type { Repository } from '../hub/repository';
+import type { Progress } from '../../hub/meter';
+import type { Repository } from '../../hub/repository';
 import type { ModelUi } from './models';
-import { bytesText, progressText } from './quantity';
+import { bytesText, progressText } from '../quantity';
 
 /** Milliseconds between two updates of a progress message. */
 const UPDATE_MS = 250;
