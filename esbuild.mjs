@@ -33,7 +33,7 @@ const bundles = [
     entryPoints: {
       worker: 'src/worker/main.ts',
       lckv: 'src/cli/main.ts',
-      'bench/decode': 'bench/decode.ts',
+      'bench/bench': 'bench/main.ts',
     },
     outdir: 'dist',
   },

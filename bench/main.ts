@@ -1,0 +1,13 @@
+/**
+ * `npm run bench -- NAME [options]`: a table for people, then one line of JSON for each row.
+ */
+import { decode } from './decode';
+
+const benchmarks = new Map<string, (args: string[]) => Promise<void>>([['decode', decode]]);
+
+const [name = '', ...args] = process.argv.slice(2);
+const benchmark = benchmarks.get(name);
+if (benchmark) await benchmark(args);
+else console.error(`usage: npm run bench -- ${[...benchmarks.keys()].join(' | ')} [options]`);
+// Dawn keeps Node alive, so the end must be said; but only when all is written.
+process.stdout.write('', () => process.exit(benchmark ? 0 : 2));
