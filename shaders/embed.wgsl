@@ -1,7 +1,7 @@
-// h[t] = E[ids[t]], the embedding rows of the new tokens.
-// ids: u32 [T]; h: f32 [T][STRIDE]; weights: this piece's rows [ROW_OFFSET, ROW_OFFSET + ROWS).
+// h[t] = E[sequence[start + t]], the embedding rows of the new tokens.
+// sequence: u32 [positions] of token ids; h: f32 [T][STRIDE]; weights: this piece's rows [ROW_OFFSET, ROW_OFFSET + ROWS).
 // An invocation owns 8 columns of one token. Ids outside the piece are left to another piece.
-@group(0) @binding(2) var<storage, read> ids: array<u32>;
+@group(0) @binding(2) var<storage, read> sequence: array<u32>;
 @group(0) @binding(3) var<storage, read_write> h: array<vec4f>;
 @group(0) @binding(4) var<uniform> step: Step;
 
@@ -10,7 +10,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let block = id.x;
   let token = id.y;
   if (block >= BLOCKS || token >= step.count) { return; }
-  let row = ids[token] - ROW_OFFSET;
+  let row = sequence[step.start + token] - ROW_OFFSET;
   if (row >= ROWS) { return; }
   let w = load8(row, block);
   let at = token * (STRIDE / 4u) + block * 2u;

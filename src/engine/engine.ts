@@ -5,6 +5,7 @@ import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { Sampling } from '../protocol';
 import { KvCache } from './cache';
+import { Decoder, Pace } from './decode';
 import { Forward, type ForwardOptions } from './forward';
 import type { Gpu } from './gpu';
 import { Model } from './model';
@@ -31,6 +32,8 @@ export interface EngineOptions {
   maxWeightBytes?: number;
   /** Device memory for the keys and values of earlier prompts; default 256 MiB. */
   snapshotBytes?: number;
+  /** Tokens that the device decodes in one submit; default: by how long a token takes. */
+  decodeTokens?: number;
   /** Kernel variants; default: by device. */
   kernelSet?: KernelSet;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -61,6 +64,7 @@ interface EngineParts {
   weights: WeightLoader;
   config: ModelConfig;
   chunkTokens: number;
+  pace: Pace;
 }
 
 /** A loaded model with its condensed KV cache. One call at a time. */
@@ -76,6 +80,7 @@ export class Engine {
   private readonly weights: WeightLoader;
   private readonly forward: Forward;
   private readonly snapshots: Snapshots;
+  private readonly pace: Pace;
   /** The likeliest token after the last one of the cache. */
   private likeliest = -1;
 
@@ -89,6 +94,7 @@ export class Engine {
     this.weightBytes = parts.weights.sizeBytes;
     this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
     this.snapshots = parts.snapshots;
+    this.pace = parts.pace;
   }
 
   /** Puts the weights on the device and compiles every kernel. */
@@ -122,7 +128,8 @@ export class Engine {
     const snapshotBytes = options.snapshotBytes ?? DEFAULT_SNAPSHOT_BYTES;
     const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
     const model = built;
-    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens });
+    const pace = new Pace(options.decodeTokens);
+    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens, pace });
   }
 
   /** Token ids whose keys and values are held, oldest first. */
@@ -183,6 +190,29 @@ export class Engine {
     }
     this.likeliest = argmax(all.at(-1)!);
     return all;
+  }
+
+  /**
+   * Yields the greedy continuation of the cache, which must end with a prefill: at most `most`
+   * tokens. The cache then ends before the last token yielded, or some tokens later, as the device
+   * decodes ahead. Throws the signal's reason within one batch of its abort.
+   */
+  async *decode(most: number, signal?: AbortSignal): AsyncGenerator<number> {
+    const position = this.cache.tokens.length;
+    const end = Math.min(this.contextTokens, position + most - 1);
+    const decoder = new Decoder(this.forward, this.pace, position, end);
+    this.forward.writeSequence(position, [this.likeliest]);
+    for (let ids = [this.likeliest]; ids.length > 0;) {
+      signal?.throwIfAborted();
+      decoder.startAhead();
+      yield* ids;
+      signal?.throwIfAborted();
+      const last = ids.at(-1)!;
+      ids = await decoder.next();
+      if (ids.length === 0) return;
+      this.cache.append([last, ...ids.slice(0, -1)]);
+      this.likeliest = ids.at(-1)!;
+    }
   }
 
   /** Chooses the next token from the logits of the last one. Does not append it. */

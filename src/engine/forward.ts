@@ -1,14 +1,13 @@
 /**
- * One chunk of new tokens through all layers, appended to the cache. A group of layers that reads
- * keys and values from above is iterated (lckv.md section 3.2), over fewer rows with each pass.
+ * Forward passes: a chunk of new tokens through all layers, appended to the cache, and several
+ * greedy tokens one after the other without the CPU.
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
-import { dispatch } from './kernel';
+import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Model } from './model';
-import type { Stage } from './operations';
-import { Readback } from './readback';
+import { Recorder } from './recorder';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -20,39 +19,23 @@ export interface ForwardOptions {
   signal?: AbortSignal;
 }
 
-/** The layers of a group as dispatches, cut where a run may have to stop or go back. */
-interface GroupStages {
-  cyclic: boolean;
-  /** Up to the keys and values of the group's last layer that has to run for the cache's sake. */
-  upToKv: Stage[];
-  /** What then remains of the group. */
-  rest: Stage[];
-  /** Layers that a layer below them reads. */
-  targets: number[];
-  /** No layer above the group writes to the cache. */
-  isLastForCache: boolean;
-}
-
-/** Fewer rows than this do not leave the iteration early: one tile of matmul.wgsl. */
-const LEAVE_TOGETHER = 8;
-
 export class Forward {
   private readonly gpu: Gpu;
   private readonly model: Model;
   private readonly cache: KvCache;
   private readonly config: ModelConfig;
-  private readonly readback: Readback;
+  private readonly recorder: Recorder;
   private readonly groups: GroupStages[];
-  private encoder: GPUCommandEncoder;
+  private readonly iteration: Iteration;
 
   constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig) {
     this.gpu = gpu;
     this.model = model;
     this.cache = cache;
     this.config = config;
-    this.readback = new Readback(gpu.device);
+    this.recorder = new Recorder(gpu.device);
     this.groups = groupStages(model, config);
-    this.encoder = gpu.device.createCommandEncoder();
+    this.iteration = new Iteration(gpu, model, cache, this.recorder);
   }
 
   /**
@@ -67,190 +50,90 @@ export class Forward {
     const { output, signal } = options;
     signal?.throwIfAborted();
     const count = tokens.length;
-    this.encoder = this.gpu.device.createCommandEncoder({ label: 'forward' });
-    this.gpu.device.queue.writeBuffer(this.model.ids, 0, new Uint32Array(tokens));
-    this.writeStep(0, count);
-    this.encode([this.model.embed], count);
+    const start = this.cache.tokens.length;
+    this.recorder.reset();
+    this.writeSequence(start, tokens);
+    this.writeStep(start, count);
+    this.recorder.run([this.model.embed], count);
 
     let passes = 1;
     for (const group of this.groups) {
       const cacheOnly = output === 'nothing' && group.isLastForCache;
-      if (group.cyclic) {
-        passes = Math.max(passes, await this.iterate(group, count, cacheOnly, options));
+      if (group.cyclic && count > 1) {
+        passes = Math.max(passes, await this.iteration.run(group, count, cacheOnly, options));
       } else {
-        this.encode(cacheOnly ? group.upToKv : [...group.upToKv, ...group.rest], count);
+        this.recorder.run(cacheOnly ? group.upToKv : [...group.upToKv, ...group.rest], count);
       }
       if (cacheOnly) break;
     }
-    const likeliest = await this.finish(output);
+    const likeliest = await this.finish(start + count, output);
     signal?.throwIfAborted();
     this.cache.append(tokens);
     return { passes, likeliest };
   }
 
+  /**
+   * Runs the token that stands at position `start` of the sequence, then `count - 1` times the
+   * likeliest token after it, in one submit. Resolves with the `count` tokens that follow. It may
+   * be called for the tokens after these before they are there; the caller tells the cache.
+   */
+  async decode(start: number, count: number): Promise<number[]> {
+    this.writeStep(start, 1);
+    for (let i = 0; i < count; i++) {
+      this.recorder.run([this.model.embed], 1);
+      for (const { upToKv, rest } of this.groups) {
+        this.recorder.run(upToKv, 1);
+        this.recorder.run(rest, 1);
+      }
+      this.recorder.run([this.model.head], 1);
+    }
+    const ids = await this.readSequence(start + 1, count);
+    this.gpu.assertHealthy();
+    return ids;
+  }
+
   /** Logits of one of the `count` rows that the last run left in `hidden`: f32 [vocabSize]. */
   async logitsOfRow(row: number, count: number): Promise<Float32Array> {
-    this.encoder = this.gpu.device.createCommandEncoder({ label: 'head' });
-    this.writeStep(-count, count, row);
-    this.encode([this.model.head], 1);
-    return this.readLogits(this.encoder);
+    this.writeStep(this.cache.tokens.length - count, count, row);
+    this.recorder.run([this.model.head], 1);
+    return this.readLogits();
   }
 
   /** The logits on the device: f32 [vocabSize]. */
-  async readLogits(encoder = this.gpu.device.createCommandEncoder()): Promise<Float32Array> {
+  async readLogits(): Promise<Float32Array> {
     const size = this.config.vocabSize * 4;
-    return new Float32Array(
-      await this.readback.submit(encoder, [{ buffer: this.model.logits, size }]),
-    );
+    return new Float32Array(await this.recorder.read([{ buffer: this.model.logits, size }]));
   }
 
   dispose(): void {
-    this.readback.dispose();
+    this.recorder.dispose();
   }
 
-  /**
-   * Passes from the same input until the keys and values no longer change. A pass ends at the top
-   * layer's keys and values. Leading rows that have settled leave: their top layer is finished,
-   * and later passes are for the rows behind them. After n passes the first n rows are exact.
-   */
-  private async iterate(
-    { upToKv, rest, targets }: GroupStages,
-    count: number,
-    cacheOnly: boolean,
-    options: ForwardOptions,
-  ): Promise<number> {
-    const limit = Math.min(options.passes, count);
-    if (limit > 1) this.copyRows('hidden', 0, 'groupInput', 0, count);
-    // A strict layer sees none of a single row.
-    if (count > 1) this.clearNewRows(targets, count);
-
-    let settled = 0;
-    for (let pass = 1; ; pass++) {
-      const active = count - settled;
-      this.encode(upToKv, active);
-      let leaving = active;
-      if (pass < limit) {
-        const exact = pass - settled;
-        const still = await this.settledRows(targets, active, pass, options);
-        leaving = Math.min(active, Math.max(exact, still));
-        if (leaving < LEAVE_TOGETHER && leaving < active) leaving = 0;
-      }
-      const isWhole = leaving === count;
-      if (leaving > 0 && !cacheOnly) {
-        if (!isWhole) this.nextStep(settled, leaving);
-        this.encode(rest, leaving);
-        if (!isWhole) this.copyRows('hidden', 0, 'groupOutput', settled, leaving);
-      }
-      settled += leaving;
-      if (settled === count) {
-        if (!isWhole && !cacheOnly) {
-          this.nextStep(0, count);
-          this.copyRows('groupOutput', 0, 'hidden', 0, count);
-        }
-        return pass;
-      }
-      if (leaving > 0) this.nextStep(settled, count - settled);
-      this.copyRows('groupInput', settled, 'hidden', 0, count - settled);
-    }
+  private writeStep(start: number, count: number, logitRow = count - 1): void {
+    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0]));
   }
 
-  /** How many leading rows of a pass changed no more than the tolerance. */
-  private async settledRows(
-    layers: number[],
-    active: number,
-    pass: number,
-    { tolerance, signal }: ForwardOptions,
-  ): Promise<number> {
-    if (pass === 1) return 0; // the rows it is compared with are zeros
-    const parts = layers.map((layer) => ({
-      buffer: this.model.change.get(layer)!,
-      size: active * 8,
-    }));
-    const pairs = new Float32Array(await this.readback.submit(this.encoder, parts));
-    this.gpu.assertHealthy();
-    signal?.throwIfAborted();
-    this.encoder = this.gpu.device.createCommandEncoder({ label: 'pass' });
-    for (let row = 0; row < active; row++) {
-      for (let at = row * 2; at < pairs.length; at += active * 2) {
-        if (!(pairs[at] <= tolerance ** 2 * pairs[at + 1])) return row;
-      }
-    }
-    return active;
+  /** Says which tokens stand at the positions from `start` on. */
+  writeSequence(start: number, tokens: readonly number[]): void {
+    this.recorder.write(this.model.sequence, start * 4, new Uint32Array(tokens));
   }
 
-  private clearNewRows(layers: number[], count: number): void {
-    const { rowBytes, tokens } = this.cache;
-    for (const buffers of [this.cache.keys, this.cache.values]) {
-      for (const layer of layers) {
-        this.encoder.clearBuffer(buffers.get(layer)!, tokens.length * rowBytes, count * rowBytes);
-      }
-    }
+  private async readSequence(start: number, count: number): Promise<number[]> {
+    const part = { buffer: this.model.sequence, offset: start * 4, size: count * 4 };
+    return [...new Uint32Array(await this.recorder.read([part]))];
   }
 
-  private encode(stages: Stage[], count: number): void {
-    const pass = this.encoder.beginComputePass();
-    for (const { one, many } of stages) {
-      for (const kernel of count === 1 ? one : many) dispatch(pass, kernel, count);
-    }
-    pass.end();
-  }
-
-  private copyRows(
-    source: 'hidden' | 'groupInput' | 'groupOutput',
-    sourceRow: number,
-    target: 'hidden' | 'groupInput' | 'groupOutput',
-    targetRow: number,
-    count: number,
-  ): void {
-    const { hiddenRowBytes: bytes } = this.model;
-    const [from, to] = [this.model[source], this.model[target]];
-    this.encoder.copyBufferToBuffer(from, sourceRow * bytes, to, targetRow * bytes, count * bytes);
-  }
-
-  /** Submits what is encoded; what comes next is for other rows of the chunk. */
-  private nextStep(firstRow: number, count: number): void {
-    this.gpu.device.queue.submit([this.encoder.finish()]);
-    this.encoder = this.gpu.device.createCommandEncoder({ label: 'pass' });
-    this.writeStep(firstRow, count);
-  }
-
-  /** Rows [firstRow, firstRow + count) of the chunk that starts where the cache ends. */
-  private writeStep(firstRow: number, count: number, logitRow = count - 1): void {
-    const words = [this.cache.tokens.length + firstRow, count, logitRow, 0];
-    this.gpu.device.queue.writeBuffer(this.model.step, 0, new Uint32Array(words));
-  }
-
-  private async finish(output: ForwardOptions['output']): Promise<number> {
+  private async finish(end: number, output: ForwardOptions['output']): Promise<number> {
     let likeliest = -1;
     if (output === 'logits') {
-      this.encode([this.model.head], 1);
-      const bytes = await this.readback.submit(this.encoder, [{ buffer: this.model.ids, size: 4 }]);
-      likeliest = new Uint32Array(bytes)[0];
+      this.recorder.run([this.model.head], 1);
+      [likeliest] = await this.readSequence(end, 1);
     } else {
-      this.gpu.device.queue.submit([this.encoder.finish()]);
+      this.recorder.submit();
       // Never run ahead of the device: an abort must not wait for a queue of chunks.
       await this.gpu.device.queue.onSubmittedWorkDone();
     }
     this.gpu.assertHealthy();
     return likeliest;
   }
-}
-
-function groupStages(model: Model, config: ModelConfig): GroupStages[] {
-  const lastKvLayer = config.layers.findLastIndex(({ computesKv }) => computesKv);
-  const stages = (first: number, end: number): Stage[] =>
-    model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
-  return config.groups.map(({ first, end, cyclic }) => {
-    // A cyclic group ends with the topmost layer that is read from below.
-    const cut = cyclic ? end - 1 : Math.max(first, Math.min(lastKvLayer, end - 1));
-    const layers = config.layers.slice(first, end);
-    const upward = layers.filter(({ reads }, i) => reads > first + i);
-    return {
-      cyclic,
-      upToKv: [...stages(first, cut), ...model.layers[cut].upToKv],
-      rest: [...model.layers[cut].rest, ...stages(cut + 1, end)],
-      targets: [...new Set(upward.map(({ reads }) => reads))],
-      isLastForCache: lastKvLayer < end,
-    };
-  });
 }

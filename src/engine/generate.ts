@@ -1,5 +1,5 @@
 /**
- * Prefill what the cache does not hold yet, then decode token by token.
+ * Prefill what the cache does not hold yet, then decode: greedily on the device, or drawing on the CPU.
  */
 import type { Sampling } from '../protocol';
 import type { Engine, Passes } from './engine';
@@ -36,7 +36,6 @@ export async function* generate(
   stats: GenerateStats,
 ): AsyncGenerator<number, 'end' | 'length'> {
   const { maxTokens, stopTokens, sampling, passes = 'exact', signal } = options;
-  const random = seededRandom(sampling.seed);
   const begin = performance.now();
   // The last prompt token always runs again: its logits choose the first new token.
   const reused = Math.min(engine.reuse(prompt), prompt.length - 1);
@@ -47,11 +46,28 @@ export async function* generate(
   stats.passes = prefilled.passes;
   stats.prefillMs = performance.now() - begin;
 
+  const tokens =
+    sampling.temperature > 0
+      ? sampled(engine, maxTokens, sampling, signal)
+      : engine.decode(maxTokens, signal);
+  for await (const token of tokens) {
+    if (stopTokens.includes(token)) return 'end';
+    yield token;
+  }
+  return 'length';
+}
+
+/** Draws token after token on the CPU. */
+async function* sampled(
+  engine: Engine,
+  maxTokens: number,
+  sampling: Sampling,
+  signal?: AbortSignal,
+): AsyncGenerator<number> {
+  const random = seededRandom(sampling.seed);
   for (let generated = 0; generated < maxTokens; generated++) {
     const token = await engine.pick(sampling, random);
-    if (stopTokens.includes(token)) return 'end';
     yield token;
     if (generated + 1 < maxTokens) await engine.prefill([token], { signal });
   }
-  return 'length';
 }

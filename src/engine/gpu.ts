@@ -103,8 +103,8 @@ async function openDawn(adapter?: string): Promise<GPU | null> {
 function driverRemedy(): string {
   if (process.platform === 'linux') {
     return (
-      "Install a Vulkan driver: your GPU vendor's, or `mesa-vulkan-drivers` 23 or newer " +
-      '(on Debian 12 from bookworm-backports).'
+      "Install a Vulkan driver: your GPU vendor's, or Debian's `mesa-vulkan-drivers`. " +
+      'Mesa 25.0 is known to work and 22.3, which Debian 12 has, is not; bookworm-backports has 25.0.'
     );
   }
   if (process.platform === 'win32') {

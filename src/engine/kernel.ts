@@ -1,6 +1,6 @@
 /**
  * WGSL files and constants to pipelines, and pipelines with their buffers to dispatches.
- * Pipelines are shared by their whole source text; compile errors come with that text.
+ * Pipelines are shared by their whole source text.
  */
 
 /** Whole numbers become `u32`, `{ f32 }` becomes `f32`, booleans `bool` constants. */
@@ -34,6 +34,9 @@ export interface Kernel {
   bindGroup: GPUBindGroup;
   workgroups: (count: number) => [number, number];
 }
+
+/** A shader that does not fit an adapter can fail at very many places. */
+const MOST_ERROR_LINES = 6;
 
 const LAYOUT_TYPES: Record<Access, GPUBufferBindingType> = {
   read: 'read-only-storage',
@@ -95,12 +98,18 @@ export class KernelCompiler {
         compute: { module, entryPoint: 'main' },
       });
     } catch (error) {
+      const sourceLine = (line: number) => code.split('\n')[line - 1]?.trim() ?? '';
       const { messages } = await module.getCompilationInfo();
-      const lines = messages.map((m) => `[${m.type} at ${m.lineNum}:${m.linePos}] ${m.message}`);
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error([`Kernel ${label} does not compile: ${reason}`, ...lines, code].join('\n'), {
-        cause: error,
-      });
+      const lines = messages.map(
+        (m) => `[${m.type} at ${m.lineNum}:${m.linePos}] ${m.message}: ${sourceLine(m.lineNum)}`,
+      );
+      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+      const { vendor, description } = this.device.adapterInfo;
+      throw new Error(
+        [`Kernel ${label} does not compile on ${description || vendor}: ${reason}`, ...lines]
+          .slice(0, MOST_ERROR_LINES)
+          .join('\n'),
+      );
     }
   }
 }

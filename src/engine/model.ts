@@ -17,10 +17,13 @@ export interface LayerStages {
 export class Model {
   readonly layers: LayerStages[] = [];
   embed!: Stage;
-  /** Final norm of row step.logit_row, lm_head, and the likeliest id into `ids[0]`. */
+  /**
+   * Final norm of row step.logit_row, lm_head, and the likeliest id to the end of `sequence`. The
+   * step is then that of a pass for this token.
+   */
   head!: Stage;
-  /** Token ids of the pass: u32 [chunk]. */
-  readonly ids: GPUBuffer;
+  /** Token ids by position: u32 [capacity + 1]. */
+  readonly sequence: GPUBuffer;
   /** start, count, logit_row: see step.wgsl. */
   readonly step: GPUBuffer;
   /** The residual stream: f32 [chunk][D padded]. */
@@ -55,12 +58,12 @@ export class Model {
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / MATMUL_TOKENS) * MATMUL_TOKENS;
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
-    this.ids = this.buffer('ids', this.chunkTokens * 4);
+    this.sequence = this.buffer('sequence', (cache.capacity + 1) * 4);
     this.hidden = this.rows('hidden', config.hiddenSize);
     this.groupInput = this.rows('group input', config.hiddenSize);
     this.groupOutput = this.rows('group output', config.hiddenSize);
     this.logits = this.buffer('logits', config.vocabSize * 4);
-    this.step = this.buffer('step', 16, GPUBufferUsage.UNIFORM);
+    this.step = this.buffer('step', 16, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
     const rotation = this.rotationTable();
     this.operations = new Operations(device, config, cache, kernelSet, this.step, rotation);
   }
@@ -92,7 +95,7 @@ export class Model {
     const activated = this.rows('activated', F);
 
     const embedding = await weights.matrix(['model.embed_tokens.weight']);
-    this.embed = await operations.embedding(embedding, this.ids, hidden);
+    this.embed = await operations.embedding(embedding, this.sequence, hidden);
     for (const [i, layer] of this.config.layers.entries()) {
       const name = `model.layers.${i}.`;
       const attention = `${name}self_attn.`;
@@ -135,7 +138,7 @@ export class Model {
     const stages = await Promise.all([
       operations.norm(this.hidden, finalNorm, normed, true),
       operations.linear(matrix, normed, this.logits, vocabSize, false),
-      operations.argmax(this.logits, this.ids),
+      operations.argmax(this.logits, this.sequence),
     ]);
     this.head = { one: stages.flatMap(({ one }) => one), many: [] };
   }

@@ -74,7 +74,7 @@ export class Operations {
   }
 
   /** h = the embedding rows of the new tokens. */
-  async embedding(matrix: Matrix, ids: GPUBuffer, h: GPUBuffer): Promise<Stage> {
+  async embedding(matrix: Matrix, sequence: GPUBuffer, h: GPUBuffer): Promise<Stage> {
     const kernels = await Promise.all(
       matrix.pieces.map((piece) =>
         this.compiler.compile({
@@ -86,7 +86,12 @@ export class Operations {
             ROW_OFFSET: piece.rowOffset,
             STRIDE: matrix.cols,
           },
-          bindings: [...weightBindings(piece), read(2, ids), write(3, h), uniform(4, this.step)],
+          bindings: [
+            ...weightBindings(piece),
+            read(2, sequence),
+            write(3, h),
+            uniform(4, this.step),
+          ],
           workgroups: (count) => [Math.ceil(matrix.cols / 8 / 64), count],
         }),
       ),
@@ -244,13 +249,13 @@ export class Operations {
     });
   }
 
-  /** The index of the largest logit into `chosen[0]`. */
-  argmax(logits: GPUBuffer, chosen: GPUBuffer): Promise<Stage> {
+  /** The index of the largest logit to the end of the sequence; moves the step on. */
+  argmax(logits: GPUBuffer, sequence: GPUBuffer): Promise<Stage> {
     return this.stage({
       label: 'argmax',
-      source: [argmaxSource],
+      source: [stepSource, argmaxSource],
       constants: { VOCAB: this.config.vocabSize },
-      bindings: [read(0, logits), write(1, chosen)],
+      bindings: [read(0, logits), write(1, sequence), write(2, this.step)],
       workgroups: () => [1, 1],
     });
   }

@@ -26,9 +26,9 @@ interface Golden {
 
 const VARIANTS: { title: string; options: EngineOptions }[] = [
   { title: 'software kernels', options: { kernelSet: 'software' } },
-  { title: 'subgroup kernels', options: { kernelSet: 'subgroup' } },
-  { title: 'workgroup kernels', options: { kernelSet: 'workgroup' } },
-  { title: 'split weights', options: { maxWeightBytes: 10_000 } },
+  { title: 'subgroup kernels', options: { kernelSet: 'subgroup', decodeTokens: 4 } },
+  { title: 'workgroup kernels', options: { kernelSet: 'workgroup', decodeTokens: 3 } },
+  { title: 'split weights', options: { maxWeightBytes: 10_000, decodeTokens: 1 } },
 ];
 
 describe('goldens', function () {

@@ -1,0 +1,166 @@
+/**
+ * A group of layers that reads keys and values from above, run again and again over a chunk
+ * (lckv.md section 3.2), over fewer rows with each pass.
+ */
+import type { ModelConfig } from '../model/config';
+import type { KvCache } from './cache';
+import type { Gpu } from './gpu';
+import type { Model } from './model';
+import type { Stage } from './operations';
+import type { Recorder } from './recorder';
+
+/** The layers of a group as dispatches, cut where a run may have to stop or go back. */
+export interface GroupStages {
+  cyclic: boolean;
+  /** Up to the keys and values of the group's last layer that has to run for the cache's sake. */
+  upToKv: Stage[];
+  /** What then remains of the group. */
+  rest: Stage[];
+  /** Layers that a layer below them reads. */
+  targets: number[];
+  /** No layer above the group writes to the cache. */
+  isLastForCache: boolean;
+}
+
+export interface IterationOptions {
+  /** Most passes. */
+  passes: number;
+  /** Relative change of a row's keys and values below which another pass is of no use. */
+  tolerance: number;
+  signal?: AbortSignal;
+}
+
+/** Fewer rows than this do not leave the iteration early: one tile of matmul.wgsl. */
+const LEAVE_TOGETHER = 8;
+
+export class Iteration {
+  private readonly gpu: Gpu;
+  private readonly model: Model;
+  private readonly cache: KvCache;
+  private readonly recorder: Recorder;
+
+  constructor(gpu: Gpu, model: Model, cache: KvCache, recorder: Recorder) {
+    this.gpu = gpu;
+    this.model = model;
+    this.cache = cache;
+    this.recorder = recorder;
+  }
+
+  /**
+   * Passes from the same input until the keys and values no longer change. A pass ends at the top
+   * layer's keys and values. Leading rows that have settled leave: their top layer is finished,
+   * and later passes are for the rows behind them. After n passes the first n rows are exact, so
+   * what is left needs no more passes than it has rows. Returns how many passes it took.
+   */
+  async run(
+    { upToKv, rest, targets }: GroupStages,
+    count: number,
+    cacheOnly: boolean,
+    options: IterationOptions,
+  ): Promise<number> {
+    let limit = Math.min(options.passes, count);
+    if (limit > 1) this.copyRows('hidden', 0, 'groupInput', 0, count);
+    this.clearNewRows(targets, count);
+
+    let settled = 0;
+    for (let pass = 1; ; pass++) {
+      const active = count - settled;
+      this.recorder.run(upToKv, active);
+      let leaving = active;
+      if (pass < limit) {
+        const exact = pass - settled;
+        const still = await this.settledRows(targets, active, pass, options);
+        leaving = Math.min(active, Math.max(exact, still));
+        if (leaving < LEAVE_TOGETHER && leaving < active) leaving = 0;
+      }
+      const isWhole = leaving === count;
+      if (leaving > 0 && !cacheOnly) {
+        if (!isWhole) this.nextRows(settled, leaving);
+        this.recorder.run(rest, leaving);
+        if (!isWhole) this.copyRows('hidden', 0, 'groupOutput', settled, leaving);
+      }
+      settled += leaving;
+      if (settled === count) {
+        if (!isWhole && !cacheOnly) {
+          this.nextRows(0, count);
+          this.copyRows('groupOutput', 0, 'hidden', 0, count);
+        }
+        return pass;
+      }
+      if (leaving > 0) {
+        limit = Math.min(limit, pass + count - settled);
+        this.nextRows(settled, count - settled);
+      }
+      this.copyRows('groupInput', settled, 'hidden', 0, count - settled);
+    }
+  }
+
+  /** How many leading rows of a pass changed no more than the tolerance. */
+  private async settledRows(
+    layers: number[],
+    active: number,
+    pass: number,
+    { tolerance, signal }: IterationOptions,
+  ): Promise<number> {
+    if (pass === 1) return 0; // the rows it is compared with are zeros
+    const parts = layers.map((layer) => ({
+      buffer: this.model.change.get(layer)!,
+      size: active * 8,
+    }));
+    const pairs = new Float32Array(await this.recorder.read(parts));
+    this.gpu.assertHealthy();
+    signal?.throwIfAborted();
+    for (let row = 0; row < active; row++) {
+      for (let at = row * 2; at < pairs.length; at += active * 2) {
+        if (!(pairs[at] <= tolerance ** 2 * pairs[at + 1])) return row;
+      }
+    }
+    return active;
+  }
+
+  private clearNewRows(layers: number[], count: number): void {
+    const { rowBytes, tokens } = this.cache;
+    for (const buffers of [this.cache.keys, this.cache.values]) {
+      for (const layer of layers) {
+        this.recorder.clear(buffers.get(layer)!, tokens.length * rowBytes, count * rowBytes);
+      }
+    }
+  }
+
+  private copyRows(
+    source: 'hidden' | 'groupInput' | 'groupOutput',
+    sourceRow: number,
+    target: 'hidden' | 'groupInput' | 'groupOutput',
+    targetRow: number,
+    count: number,
+  ): void {
+    const { hiddenRowBytes: bytes } = this.model;
+    const [from, to] = [this.model[source], this.model[target]];
+    this.recorder.copy(from, sourceRow * bytes, to, targetRow * bytes, count * bytes);
+  }
+
+  /** What is recorded next is for rows [firstRow, firstRow + count) of the chunk. */
+  private nextRows(firstRow: number, count: number): void {
+    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0];
+    this.recorder.write(this.model.step, 0, new Uint32Array(words));
+  }
+}
+
+export function groupStages(model: Model, config: ModelConfig): GroupStages[] {
+  const lastKvLayer = config.layers.findLastIndex(({ computesKv }) => computesKv);
+  const stages = (first: number, end: number): Stage[] =>
+    model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
+  return config.groups.map(({ first, end, cyclic }) => {
+    // A cyclic group ends with the topmost layer that is read from below.
+    const cut = cyclic ? end - 1 : Math.max(first, Math.min(lastKvLayer, end - 1));
+    const layers = config.layers.slice(first, end);
+    const upward = layers.filter(({ reads }, i) => reads > first + i);
+    return {
+      cyclic,
+      upToKv: [...stages(first, cut), ...model.layers[cut].upToKv],
+      rest: [...model.layers[cut].rest, ...stages(cut + 1, end)],
+      targets: [...new Set(upward.map(({ reads }) => reads))],
+      isLastForCache: lastKvLayer < end,
+    };
+  });
+}
