@@ -7,7 +7,8 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const npm = (script) => ['npm', 'run', '--silent', script];
 const node = (...args) => [process.execPath, ...args];
-const mocha = (folder) => () => node('node_modules/mocha/bin/mocha.js', ...bundles(folder));
+const mochaOf = (...files) => node('node_modules/mocha/bin/mocha.js', ...files);
+const mocha = (folder) => () => mochaOf(...bundles(folder));
 
 /** `counts`: the stage prints mocha's summary; otherwise its exit code is one test or none. */
 const stages = {
@@ -16,6 +17,11 @@ const stages = {
   build: { command: () => npm('build'), tests: 0, minutes: 5 },
   unit: { command: mocha('unit'), counts: true, minutes: 10 },
   gpu: { command: mocha('gpu'), counts: true, minutes: 30 },
+  package: {
+    command: () => mochaOf('test/package/package.test.mjs'),
+    counts: true,
+    minutes: 10,
+  },
   vscode: { command: () => node('test/vscode/run.mjs'), counts: true, minutes: 20 },
 };
 
