@@ -1,5 +1,5 @@
 // A VS Code with no display: code-server, and a browser to open its window in.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -27,13 +27,16 @@ const BROWSER_FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts a server with these user settings, opens a browser page, and ends both after `use`. */
-export async function withCodeServer({ settings, env = {} }, use) {
+/**
+ * Starts a server with these user settings and this .vsix installed, opens a browser page, and ends
+ * both after `use`.
+ */
+export async function withCodeServer({ settings, env = {}, vsix }, use) {
   const browserPath = findBrowser();
   if (!existsSync(programs.entry) || !browserPath) {
     throw new Error('code-server or a browser is missing. Run: node test/setup/setup.mjs vscode');
   }
-  const server = await startServer(settings, env);
+  const server = await startServer(settings, env, vsix);
   let browser;
   try {
     browser = await chromium.launch({ executablePath: browserPath, args: BROWSER_FLAGS });
@@ -56,7 +59,7 @@ export function windowAddress({ authority }, folder, payload) {
   return address.toString();
 }
 
-async function startServer(settings, env) {
+async function startServer(settings, env, vsix) {
   const folder = mkdtempSync(join(tmpdir(), 'lckv-vscode-'));
   for (const name of ['extensions', 'tmp']) mkdirSync(join(folder, name));
   // Settings of the scope `machine` are read from the second file only.
@@ -67,9 +70,10 @@ async function startServer(settings, env) {
   writeFileSync(join(folder, 'config.yaml'), ''); // or it writes one into the home folder
   const log = openSync(join(folder, 'server.log'), 'w');
   const authority = `127.0.0.1:${await freePort()}`;
-  const args = ['--config', join(folder, 'config.yaml'), '--bind-addr', authority];
-  args.push('--auth', 'none', '--user-data-dir', folder);
-  args.push('--extensions-dir', join(folder, 'extensions'), '--ignore-last-opened');
+  const args = ['--config', join(folder, 'config.yaml'), '--user-data-dir', folder];
+  args.push('--extensions-dir', join(folder, 'extensions'));
+  if (vsix) install(vsix, args);
+  args.push('--bind-addr', authority, '--auth', 'none', '--ignore-last-opened');
   args.push('--disable-telemetry', '--disable-update-check', '--disable-workspace-trust');
   args.push('--disable-getting-started-override', '--disable-proxy');
   // Without the driver, the window silently ignores where the extension and its tests are.
@@ -98,6 +102,15 @@ async function startServer(settings, env) {
     const text = readFileSync(join(folder, 'server.log'), 'utf8');
     await stop();
     throw new Error(`code-server did not start:\n${text}`);
+  }
+}
+
+/** Installs an extension as a user does; what goes wrong is thrown. */
+function install(vsix, args) {
+  const command = [programs.entry, ...args, '--install-extension', vsix];
+  const { status, stdout, stderr } = spawnSync(programs.node, command, { encoding: 'utf8' });
+  if (status !== 0 || !/successfully installed/.test(stdout)) {
+    throw new Error(`${vsix} was not installed:\n${stdout}${stderr}`);
   }
 }
 

@@ -1,8 +1,7 @@
-// What a user sees: real keystrokes in the window, ghost text in the page, Tab.
+// What a user of the installed .vsix sees: real keystrokes in the window, ghost text, Tab.
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../setup/system.mjs';
 import { windowAddress } from './codeServer.mjs';
 
 const START_MS = 150_000;
@@ -36,10 +35,7 @@ export async function testKeys({ page, server }, workspace, record) {
   const before = readFileSync(file, 'utf8');
   const tests = {
     'shows in the status bar when it is ready': async () => {
-      const payload = [
-        ['extensionDevelopmentPath', remote(root)],
-        ['openFile', remote(file)],
-      ];
+      const payload = [['openFile', remote(file)]];
       await page.goto(windowAddress(server, workspace, payload));
       await page.waitForSelector('.monaco-editor .view-lines', { timeout: START_MS });
       await state('ready', START_MS);

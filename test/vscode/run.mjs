@@ -3,6 +3,7 @@
 // downloaded unless LCKV_VSCODE names one. Ends with mocha's summary.
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pack } from '../../package.mjs';
 import { root } from '../setup/system.mjs';
 import { withCodeServer, windowAddress } from './codeServer.mjs';
 import { testKeys } from './keys.mjs';
@@ -51,8 +52,7 @@ try {
   else await runCodeServer();
   report();
   if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
-  if (!electron)
-    await withCodeServer({ settings }, (vscode) => testKeys(vscode, workspace, record));
+  if (!electron) await runKeys();
 } catch (error) {
   record({ title: 'VS Code runs', error: error.stack });
 }
@@ -97,6 +97,12 @@ async function runCodeServer() {
     await page.goto(windowAddress(server, workspace, payload));
     await exit;
   });
+}
+
+/** Real keystrokes, with the extension's own package installed. */
+async function runKeys() {
+  const vsix = await pack(`linux-${process.arch}`);
+  await withCodeServer({ settings, vsix }, (vscode) => testKeys(vscode, workspace, record));
 }
 
 /** The suite in a desktop VS Code. */
