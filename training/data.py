@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Turns source files into rows of 1024 token ids: prompts in the editor's format (suffix, prefix, middle), packed.
+"""Turns source files into rows of 2048 token ids: prompts in the editor's format (snippets, suffix, prefix, middle), packed.
 
 usage: data.py SHARD.jsonl.xz TOKENIZER OUT_DIR NAME FIRST_EPOCH LAST_EPOCH WORKERS
-Writes OUT_DIR/{epoch}-{NAME}-{chunk}.npy, uint16 [rows, 1024], each under its final name only when complete. Every epoch draws new cursors.
+Writes OUT_DIR/{epoch}-{NAME}-{chunk}.npy, uint16 [rows, 2048], each under its final name only when complete. Every epoch draws new cursors.
 """
 import bisect
 import json
@@ -17,13 +17,19 @@ import sys
 import numpy as np
 
 import tokenizer as tok
+from snippets import Neighbours, choose
 
-ROW = 1024
+ROW = 2048
 MAX_SUFFIX = ROW // 4        # ids
+MAX_SNIPPETS = ROW // 4      # ids, all together
+SNIPPETS = 0.3               # share of the samples that have some
+IDS_PER_CURSOR = 700
 CLOSERS = set(')]}"\'`;,:> \t')
 BLOCK_LINES = 8
+DESCRIBED_LINES = 12
+COMMENT = re.compile(r'^([ \t]*(?://|#(?!include|define|if|end)|--|\*/|/\*|"""|\'\'\')[^\n]*|[^\n]*""")(?=\n(?![ \t]*(?://|#|--|\*|/\*)))\n([ \t]*[^\s][^\n]*)', re.M)
 BYTES_PER_TOKEN = 3.2
-WEIGHT = {'typescript': 2, 'typescriptreact': 2, 'javascriptreact': 2, 'vue': 2, 'javascript': 1.4, 'c': 0.7, 'java': 0.8}     # visits an epoch
+WEIGHT = {'typescript': 1.4, 'typescriptreact': 1.6, 'javascriptreact': 1.6, 'vue': 1.5, 'c': 0.8, 'java': 0.8}     # visits an epoch
 
 
 def indent(line):
@@ -82,49 +88,88 @@ def span_case(text, at, rng):
     return cursor, min(len(text), cursor + length)
 
 
-def shorten_path(path, rng):
-    """The last one to five parts of a path: the editor sends paths relative to the workspace folder."""
-    return '/'.join(path.split('/')[-rng.randint(1, 5):])
+def described_case(text, at, rng):
+    """What follows a comment, from the comment's end: to a blank line, a dedent or DESCRIBED_LINES. A plain line without comments near."""
+    m = COMMENT.search(text, at, at + 4000)
+    if not m:
+        return line_case(text, at, rng)
+    base, stop = indent(m.group(2)), m.end()
+    cursor = m.end(1) if rng.random() < 0.5 else m.start(2) + base
+    for _ in range(DESCRIBED_LINES):
+        s, e = line_bounds(text, stop + 1) if text[stop:stop + 1] == '\n' else (0, 0)
+        line = text[s:e]
+        if e <= stop or not line.strip() or indent(line) < base:
+            break
+        stop = e
+    return cursor, stop
 
 
-def pieces(doc, at, rng):
-    """One sample as texts: (header, suffix, prefix, middle or None). None: plain text, no cursor."""
-    text = doc['t']
-    header = f"{doc['l']} " + ('' if rng.random() < 0.1 else shorten_path(doc['p'], rng))
-    budget = int(ROW * BYTES_PER_TOKEN * rng.uniform(0.06, 0.92))      # rarely a full row: <|end|> must not come to mean "row is full"
-    kind = rng.random()
-    if kind < 0.15:
+def shorten_path(path, parts):
+    """The last parts of a path: the editor sends paths relative to the workspace folder."""
+    return '/'.join(path.split('/')[-parts:])
+
+
+def sample_budget(rng):
+    """Characters of one sample: rarely a full row, for `<|end|>` must not come to mean "the row is full"."""
+    return int(ROW * BYTES_PER_TOKEN * (0.04 + 0.9 * rng.random() ** 1.5))
+
+
+def cut_suffix(text, start, size):
+    """At most `size` characters from `start`, cut after a line where there is one."""
+    suffix = text[start:start + size]
+    end = suffix.rfind('\n') + 1
+    return suffix if start + size >= len(text) or end <= 1 else suffix[:end]
+
+
+def pieces(neighbours, index, at, rng):
+    """One sample as texts: (header, snippets, suffix, prefix, middle or None). None: plain text, no cursor."""
+    doc = neighbours.docs[index]
+    text, parts = doc['t'], rng.randint(1, 5)
+    header = f"{doc['l']} " + ('' if rng.random() < 0.1 else shorten_path(doc['p'], parts))
+    budget, kind = sample_budget(rng), rng.random()
+    if kind < 0.12:
         start = line_bounds(text, max(0, at - budget // 2))[0] if at > budget // 2 else 0
-        return header, '', text[start:start + budget], None if start + budget < len(text) else ''
-    case = line_case if kind < 0.55 else block_case if kind < 0.85 else span_case
+        return header, [], '', text[start:start + budget], None if start + budget < len(text) else ''
+    case = line_case if kind < 0.50 else block_case if kind < 0.80 else described_case if kind < 0.88 else span_case
     cursor, stop = case(text, at, rng)
-    suffix = '' if rng.random() < 0.15 else text[stop:stop + int(rng.uniform(0.02, 0.25) * budget)]
-    room = budget - len(suffix) - (stop - cursor)
-    start = 0 if cursor <= room else line_bounds(text, cursor - room)[0]
-    return header, suffix, text[start:cursor], text[cursor:stop]
+    snippets = []
+    if rng.random() < SNIPPETS:
+        found = choose(neighbours, index, cursor, int(rng.uniform(0.08, 0.25) * budget), rng)
+        snippets = [f'{shorten_path(path, parts)}\n{code}' for path, code in found]
+    suffix = '' if rng.random() < 0.15 else cut_suffix(text, stop, int(rng.uniform(0.02, 0.25) * budget))
+    room = budget - len(suffix) - (stop - cursor) - sum(map(len, snippets))
+    start = 0 if cursor <= room else line_bounds(text, max(0, cursor - max(room, 0)))[0]
+    return header, snippets, suffix, text[start:cursor], text[cursor:stop]
 
 
-def assemble(header, suffix, prefix, middle):
+def assemble(header, snippets, suffix, prefix, middle):
     """Token ids of the parts -> one sample of at most ROW ids; the prefix is cut on the left, the suffix on the right."""
-    suffix = suffix[:MAX_SUFFIX]
+    suffix, shown = suffix[:MAX_SUFFIX], []
+    for ids in snippets:
+        if len(shown) + len(ids) < MAX_SNIPPETS:
+            shown += [tok.SNIPPET, *ids]
     tail = [] if middle is None else middle[:ROW // 2] + [tok.END]
-    room = ROW - len(header) - len(suffix) - len(tail) - 3
+    room = ROW - len(header) - len(shown) - len(suffix) - len(tail) - 3
     prefix = prefix[:room] if middle is None else prefix[max(0, len(prefix) - room):]
-    return [tok.PATH, *header, tok.SUFFIX, *suffix, tok.PREFIX, *prefix, *tail]
+    return [tok.PATH, *header, *shown, tok.SUFFIX, *suffix, tok.PREFIX, *prefix, *tail]
 
 
-def samples(docs, tokenizer, rng):
-    """Samples of many documents: about one for each 450 tokens of a document, cursors spread evenly."""
-    parts, flat = [], []
-    for doc in docs:
-        n = max(1, round(len(doc['t']) / (450 * BYTES_PER_TOKEN)))
+def samples(neighbours, order, tokenizer, rng):
+    """Samples of many documents (indices): about one for each IDS_PER_CURSOR ids of a document, cursors spread evenly."""
+    parts = []
+    for index in order:
+        length = len(neighbours.docs[index]['t'])
+        n = max(1, round(length / (IDS_PER_CURSOR * BYTES_PER_TOKEN)))
         for i in range(n):
-            at = int((i + rng.random()) / n * len(doc['t']))
-            p = pieces(doc, min(at, len(doc['t']) - 1), rng)
-            parts.append(p[3] is None)
-            flat += [*p[:3], p[3] or '']
-    ids = [e.ids for e in tokenizer.encode_batch_fast(flat, add_special_tokens=False)]
-    return [assemble(*ids[4 * i:4 * i + 3], None if plain else ids[4 * i + 3]) for i, plain in enumerate(parts)]
+            at = int((i + rng.random()) / n * length)
+            parts.append(pieces(neighbours, index, min(at, length - 1), rng))
+    flat = [text for header, snippets, *rest in parts for text in (header, *snippets, *(t or '' for t in rest))]
+    ids = iter([e.ids for e in tokenizer.encode_batch_fast(flat, add_special_tokens=False)])
+    out = []
+    for _, snippets, _, _, middle in parts:
+        header, shown, suffix, prefix, tail = next(ids), [next(ids) for _ in snippets], next(ids), next(ids), next(ids)
+        out.append(assemble(header, shown, suffix, prefix, None if middle is None else tail))
+    return out
 
 
 def pack(found, rng):
@@ -162,7 +207,7 @@ def work(task):
     epoch, chunk = task
     rng = random.Random(f"{STATE['name']}-{epoch}-{chunk}")
     order = STATE['order'][epoch][chunk * CHUNK:(chunk + 1) * CHUNK]
-    rows = pack(samples([STATE['docs'][i] for i in order], STATE['tokenizer'], rng), rng)
+    rows = pack(samples(STATE['neighbours'], order, STATE['tokenizer'], rng), rng)
     path = f"{STATE['out']}/{epoch:02}-{STATE['name']}-{chunk:04}"
     np.save(f'{path}.tmp.npy', rows)
     os.rename(f'{path}.tmp.npy', f'{path}.npy')
@@ -178,7 +223,7 @@ def main(shard, tokenizer, out, name, first, last, workers):
         rng = random.Random(f'{name}{epoch}')
         orders[epoch] = [i for i, d in enumerate(docs) for _ in range(int(WEIGHT.get(d['l'], 1) + rng.random()))]
         rng.shuffle(orders[epoch])
-    STATE.update(docs=docs, tokenizer=tok.load(tokenizer), out=out, name=name, order=orders)
+    STATE.update(neighbours=Neighbours(docs), tokenizer=tok.load(tokenizer), out=out, name=name, order=orders)
     tasks = [(e, c) for e, order in orders.items() for c in range(math.ceil(len(order) / CHUNK))]
     with multiprocessing.get_context('fork').Pool(int(workers)) as pool:
         counts = list(pool.imap(work, tasks))

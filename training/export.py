@@ -44,6 +44,17 @@ def restored_state(tensors):
     return {n: dequantise(w, tensors[f'{n}_scale']) if w.dim() == 2 else w for n, w in tensors.items() if not n.endswith('_scale')}
 
 
+def read_release(folder):
+    """Tensors of a release: model.safetensors in `folder`, whole or in pieces."""
+    from safetensors.torch import load
+    paths = sorted(glob.glob(f'{folder}/model.safetensors.*'), key=lambda p: int(p.rsplit('.', 1)[1])) or [f'{folder}/model.safetensors']
+    raw = []
+    for path in paths:
+        with open(path, 'rb') as f:
+            raw.append(f.read())
+    return load(b''.join(raw))
+
+
 def pack(checkpoint, out):
     import torch
     from safetensors.torch import save

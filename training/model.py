@@ -1,8 +1,9 @@
-"""LCKV transformer (lckv-llama, sandwich-middle) for training, in PyTorch.
+"""LCKV transformer (lckv-llama) for training, in PyTorch.
 
 Layer i reads the keys/values of layer layer_types[i]. Layers that read a higher layer form one iteration group
 first..target: they are run `passes` times, each pass reading the target's keys/values of the pass before, strictly (j < p).
-All passes but the last need no more than the target's k and v. Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
+All passes but the last need no more than the target's k and v. Without such layers (a standard transformer, `0_1_2_...`) there is
+no group and nothing is repeated. Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
 """
 import torch
 import torch.nn.functional as F
@@ -121,31 +122,43 @@ class LCKV(nn.Module):
 
     def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None):
         """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
-        no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
-        grad = self.c.backward_passes if grad_passes is None else grad_passes
-        first, target = self.c.group()
+        return self.run(ids, no_grad_passes, grad_passes, tolerance)[0]
+
+    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None):
+        """-> (hidden states after the last norm, {layer: (keys, values)} of the layers that keep them). Parameters as in `forward`."""
+        first, target = self.c.group() or (self.c.num_hidden_layers,) * 2
         layers, rope, own = self.model.layers, rope_table(self.c, ids.shape[1], ids.device), {}
         h = self.model.embed_tokens(ids)
         if torch.is_autocast_enabled('cuda'):
             h = h.bfloat16()
-        for i in range(first):
-            own[i] = layers[i].own_kv(h, rope) if self.sources[i] == i else own[self.sources[i]]
-            h = layers[i](h, rope, own[i], False)
-        kv, start = None, h
+        h = self.stack(range(first), h, rope, own)
+        if target < len(layers):
+            no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
+            grad = self.c.backward_passes if grad_passes is None else grad_passes
+            h, own[target] = self.iterate(h, rope, no_grad, grad, tolerance)
+            h = layers[target](h, rope, own[target], False)
+        h = self.stack(range(target + 1, len(layers)), h, rope, own)
+        return self.model.norm(h), own
+
+    def stack(self, indices, h, rope, own):
+        """Layers that read a layer at or below themselves; keys/values are added to `own`."""
+        for i in indices:
+            if self.sources[i] == i:
+                own[i] = self.model.layers[i].own_kv(h, rope)
+            h = self.model.layers[i](h, rope, own[self.sources[i]], False)
+        return h
+
+    def iterate(self, start, rope, no_grad, grad, tolerance):
+        """The passes over the group: start [B, T, C] -> (hidden before the target layer, its keys/values)."""
+        kv = None
         with torch.no_grad():
             if tolerance is not None:
-                kv = self.converge(start.detach(), rope, tolerance)
-            for _ in range(no_grad if tolerance is None else 0):
+                kv, no_grad, grad = self.converge(start.detach(), rope, tolerance), 0, 1
+            for _ in range(no_grad):
                 kv = self.group_kv(start.detach(), rope, kv)[1]
-        for _ in range(grad if tolerance is None else 1):
+        for _ in range(grad):
             h, kv = self.group_kv(start, rope, kv)
-        own[target] = kv
-        for i in range(target, len(layers)):
-            t = self.sources[i]
-            if t == i and i != target:
-                own[i] = layers[i].own_kv(h, rope)
-            h = layers[i](h, rope, own[t], False)
-        return self.model.norm(h)
+        return h, kv
 
     def converge(self, h, rope, tolerance):
         """Repeats passes until the shared keys/values stand still: within `tolerance`, or moving no less than before (rounding only)."""

@@ -25,8 +25,10 @@ class Config:
         return [int(t) for t in self.layer_types.split('_')]
 
     def group(self):
-        """(first, target) of the iterated layers; one such group is supported."""
+        """(first, target) of the iterated layers, None if no layer reads from above; one such group is supported."""
         upper = [(i, t) for i, t in enumerate(self.sources()) if t > i]
+        if not upper:
+            return None
         targets = {t for _, t in upper}
         if len(targets) != 1 or [i for i, _ in upper] != list(range(upper[0][0], max(targets))):
             raise ValueError(f'one iteration group expected in {self.layer_types}')

@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 
+import tokenizer as tok
 from export import dequantise, quantise
+from generate import greedy
 from lckv_ref import LCKV as Reference
 from lckv_ref import random_weights
 from model import LCKV
@@ -45,6 +47,27 @@ def test_passes(device='cpu'):
         assert e < 1e-5, (layer_types, 'exact', e)
 
 
+def test_standard():
+    model, ref = pair('0_1_2_3', 3)
+    ids = np.random.default_rng(1).integers(0, 97, 24).tolist()
+    assert error(model, ref, ids, 'seq') < 1e-5
+
+
+def test_greedy_with_cache():
+    """Prompts of several lengths in one batch, against whole forward passes."""
+    rng = np.random.default_rng(2)
+    for layer_types in ('0_3_3_3_3_5', '0_1_2_3'):
+        model, _ = pair(layer_types, 7)
+        prompts = [rng.integers(7, 97, n).tolist() for n in (3, 9, 1, 14)]
+        for prompt, (got, _) in zip(prompts, greedy(model, prompts, 8, passes=22)):
+            ids = list(prompt)
+            while len(ids) < len(prompt) + 8:
+                with torch.no_grad():
+                    ids.append(model.logits(model(torch.tensor([ids]), len(ids), 1))[0, -1].argmax().item())
+            want = ids[len(prompt):]
+            assert got == (want[:want.index(tok.END)] if tok.END in want else want)
+
+
 def test_gradient_reaches_every_weight():
     model, _ = pair('0_4_4_4_4_4_4_7', 5)
     ids = torch.randint(0, 97, (2, 16))
@@ -62,6 +85,8 @@ def test_quantise():
 if __name__ == '__main__':
     for device in ['cpu'] + ['cuda'] * torch.cuda.is_available():
         test_passes(device)
+    test_standard()
+    test_greedy_with_cache()
     test_gradient_reaches_every_weight()
     test_quantise()
-    print('test_model: 3 passed, 0 failed')
+    print('test_model: 5 passed, 0 failed')

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [TINY]
+"""Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [--from PIECES_DIR] [--tiny]
 
 Everything is a function of the share of the time budget that is spent, so the learning rate always reaches zero in time.
+--from continues from a release (its model.safetensors, whole or in pieces) with a lower peak and the last stages of passes only.
 Writes WORK_DIR/latest.pt every two minutes (training resumes from it) and WORK_DIR/final.pt.
 """
+import argparse
 import json
 import os
-import sys
 import time
 
 import numpy as np
@@ -14,14 +15,17 @@ import torch
 import torch.nn.functional as F
 
 import tokenizer as tok
+from data import ROW
+from export import read_release, restored_state
 from model import LCKV
 from model_config import Config
 from optim import Muon
 
-MICRO, ACCUMULATE = 64, 2                    # rows of 1024 ids: 131 k tokens a step
+MICRO, ACCUMULATE = 32, 2                    # rows of 2048 ids: 131 k ids a step
 PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
 WARMUP, DECAY_FROM = 0.02, 0.35
 STAGES = [(0.6, 1, 1), (0.8, 3, 2), (1.01, 5, 2)]      # until this share of the time: passes without and with gradient
+CONTINUED_STAGES, CONTINUED_PEAK = [(0.7, 3, 2), (1.01, 5, 2)], 0.6       # a trained model would be spoiled by fewer passes
 
 
 def rate(done):
@@ -29,8 +33,8 @@ def rate(done):
     return max(0.0, min(1.0, done / WARMUP, (1 - done) / (1 - DECAY_FROM)))
 
 
-def stage(done):
-    return next((n, g) for until, n, g in STAGES if done < until)
+def stage(stages, done):
+    return next((n, g) for until, n, g in stages if done < until)
 
 
 class Rows:
@@ -38,7 +42,7 @@ class Rows:
 
     def __init__(self, folder, used=()):
         self.folder, self.used, self.round, self.rng = folder, set(used), list(used), np.random.default_rng(0)
-        self.buffer, self.at, self.repeats = np.zeros((0, 1024), np.uint16), 0, 0
+        self.buffer, self.at, self.repeats = np.zeros((0, ROW), np.uint16), 0, 0
 
     def refill(self):
         while True:
@@ -57,7 +61,7 @@ class Rows:
         self.at = 0
 
     def next(self, rows):
-        """int64 ids [rows, 1024] on the GPU"""
+        """int64 ids [rows, ROW] on the GPU"""
         while len(self.buffer) - self.at < rows:
             self.refill()
         batch = self.buffer[self.at:self.at + rows].astype(np.int32)
@@ -74,7 +78,7 @@ def head_loss(weight, hidden, ids):
 def flops_per_token(c, no_grad, grad):
     """Multiply-adds times two of one training token; the iterated layers count once a pass, backward counts twice."""
     first, target = c.group()
-    per_layer = 2 * c.hidden_size ** 2 + 3 * c.hidden_size * c.intermediate_size + c.hidden_size * 1024 // 2 * 2
+    per_layer = 2 * c.hidden_size ** 2 + 3 * c.hidden_size * c.intermediate_size + c.hidden_size * ROW // 2 * 2
     group, full = (target - first) * per_layer, c.num_hidden_layers * per_layer + c.vocab_size * c.hidden_size
     return 2 * (no_grad * group + 3 * ((grad - 1) * group + full))
 
@@ -99,12 +103,15 @@ def save(path, model, opts, **progress):
     os.rename(f'{path}.tmp', path)
 
 
-def main(rows_dir, work, seconds, tiny=False):
+def main(rows_dir, work, seconds, release=None, tiny=False):
     torch.manual_seed(0)
     torch.set_float32_matmul_precision('high')
     torch._dynamo.config.cache_size_limit = 64
     c = Config(hidden_size=128, intermediate_size=256, num_attention_heads=2, num_key_value_heads=1) if tiny else Config()
     model = LCKV(c).cuda()
+    stages, factor = (CONTINUED_STAGES, CONTINUED_PEAK) if release else (STAGES, 1)
+    if release:
+        model.load_state_dict(restored_state(read_release(release)))
     opts, step, tokens, before, used = optimizers(model), 0, 0, 0.0, []
     if os.path.exists(f'{work}/latest.pt'):
         state = torch.load(f'{work}/latest.pt', map_location='cuda', weights_only=True)
@@ -115,9 +122,9 @@ def main(rows_dir, work, seconds, tiny=False):
     model.compile()
     loss_fn = torch.compile(head_loss)
     rows, log = Rows(rows_dir, used), open(f'{work}/train.jsonl', 'a')
-    for _, n, g in STAGES:                                  # compile before the clock starts, while the first rows are being made
+    for _, n, g in stages:                                  # compile before the clock starts, while the first rows are being made
         with torch.autocast('cuda', torch.bfloat16):
-            ids = torch.randint(c.vocab_size, (MICRO, 1024), device='cuda')
+            ids = torch.randint(c.vocab_size, (MICRO, ROW), device='cuda')
             loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids).backward()
     model.zero_grad(set_to_none=True)
     print('compiled', flush=True)
@@ -128,7 +135,7 @@ def main(rows_dir, work, seconds, tiny=False):
         done = (before + time.time() - begin) / seconds
         if done >= 1:
             break
-        n, g = stage(done)
+        n, g = stage(stages, done)
         for _ in range(ACCUMULATE):
             ids = rows.next(MICRO)
             with torch.autocast('cuda', torch.bfloat16):
@@ -138,7 +145,7 @@ def main(rows_dir, work, seconds, tiny=False):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o, peak in opts:
             for group in o.param_groups:
-                group['lr'] = peak * rate(done)
+                group['lr'] = peak * factor * rate(done)
             o.step()
         model.zero_grad(set_to_none=True)
         step, tokens = step + 1, tokens + ids.numel() * ACCUMULATE
@@ -147,7 +154,7 @@ def main(rows_dir, work, seconds, tiny=False):
             speed = (tokens - mark_tokens) / (now - mark)
             log.write(json.dumps(dict(step=step, tokens=tokens, seconds=round(before + now - begin, 1), loss=round(mean, 4), passes=[n, g],
                                       tokens_per_second=round(speed), tflops=round(speed * flops_per_token(c, n, g) / 1e12, 1),
-                                      lr=round(rate(done), 4), files=len(rows.used), repeats=rows.repeats)) + '\n')
+                                      lr=round(factor * rate(done), 4), files=len(rows.used), repeats=rows.repeats)) + '\n')
             log.flush()
             assert mean == mean, 'loss is not a number'
             mark, mark_tokens, losses = now, tokens, []
@@ -160,4 +167,10 @@ def main(rows_dir, work, seconds, tiny=False):
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), len(sys.argv) > 4)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('rows_dir')
+    parser.add_argument('work')
+    parser.add_argument('seconds', type=float)
+    parser.add_argument('--from', dest='release')
+    parser.add_argument('--tiny', action='store_true')
+    main(**vars(parser.parse_args()))
