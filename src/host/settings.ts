@@ -13,6 +13,8 @@ export interface Settings {
   /** The least pause after a keystroke before the model is asked, in milliseconds. */
   delayMs: number;
   maxTokens: number;
+  /** Most tokens that a command generates. */
+  generateTokens: number;
   extent: 'auto' | 'line' | 'block';
   /** 0 lets the worker choose. */
   contextTokens: number;
@@ -34,6 +36,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   model: text('bundled'),
   delayMs: integer(0, 0, 10_000),
   maxTokens: integer(64, 1, 512),
+  generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
   contextTokens: integer(0, 0, 1_000_000),
   adapter: text(''),
@@ -49,6 +52,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     model: read('model'),
     delayMs: read('delayMs'),
     maxTokens: read('maxTokens'),
+    generateTokens: read('generateTokens'),
     extent: read('extent'),
     contextTokens: read('contextTokens'),
     adapter: read('adapter'),

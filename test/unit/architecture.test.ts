@@ -45,6 +45,7 @@ const rooms: Record<string, Room> = {
     imports: ['src/protocol', 'src/text', 'src/host/settings'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
+  'src/host/generate': { imports: ['src/protocol', 'src/text'], packages: /^vscode$/ },
   'src/host/status': {
     imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],
     packages: /^vscode$/,

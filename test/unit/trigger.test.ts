@@ -16,6 +16,7 @@ const SITUATION: Situation = {
   characters: 1000,
   lastEdit: 'written',
   isPaused: false,
+  isGenerating: false,
   isReady: true,
 };
 

@@ -60,6 +60,28 @@ export async function testKeys({ page, server }, workspace, record) {
       assert.ok(after.startsWith(`${before}  return `), after);
       assert.ok(after.includes(text), `${JSON.stringify(text)} is not in: ${after}`);
     },
+    'generates by command, takes it back with Escape and inserts it with Ctrl+Enter': async () => {
+      const begun = await saved();
+      for (const key of ['Escape', 'Control+Enter']) {
+        await page.keyboard.press('F1');
+        await page.waitForSelector('.quick-input-widget', { timeout: 10_000 });
+        await page.keyboard.type('LCKV: Generate Here', { delay: 20 });
+        await pick('LCKV: Generate Here');
+        await page.waitForSelector('.quick-input-widget >> text=/small model/', {
+          timeout: 10_000,
+        });
+        await page.keyboard.type('the area of a square');
+        await page.keyboard.press('Enter');
+        const lens = '.codelens-decoration >> text=/Accept/';
+        await page.waitForSelector(lens, { timeout: ANSWER_MS });
+        await shown();
+        await picture(`generated-${key}`);
+        await page.keyboard.press(key);
+        await page.waitForSelector(lens, { state: 'detached', timeout: 10_000 });
+        const isSame = (await saved()) === begun;
+        assert.equal(isSame, key === 'Escape', key);
+      }
+    },
     'turns off and on in the menu of the status bar': async () => {
       await (await state('ready', ANSWER_MS)).click();
       await page.waitForSelector('.quick-input-widget .monaco-list-row', { timeout: 10_000 });

@@ -17,6 +17,7 @@ const env = { LCKV_TEST_RESULTS: resultsFile };
 
 const settings = {
   'lckv.maxTokens': 12,
+  'lckv.generateTokens': 24,
   ...(process.env.LCKV_MODEL ? { 'lckv.model': process.env.LCKV_MODEL } : {}),
   'chat.disableAIFeatures': true,
   'editor.inlineSuggest.enabled': true,

@@ -15,6 +15,8 @@ export interface InlineParts {
   settings(): Settings;
   isReady(): boolean;
   isPaused(): boolean;
+  /** Generated code has the worker, or is shown in this document. */
+  isGenerating(document: vscode.TextDocument): boolean;
   /** Called when a question comes, and when it was answered. */
   onChange(): void;
 }
@@ -103,6 +105,7 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
       characters: document.offsetAt(endOf(document)),
       lastEdit: this.lastEdits.get(document) ?? 'written',
       isPaused: this.parts.isPaused(),
+      isGenerating: this.parts.isGenerating(document),
       isReady: this.parts.isReady(),
     };
   }

@@ -5,7 +5,7 @@ import type { Trimmed } from '../../text/trim';
 export type Reason =
   | { kind: 'off' | 'paused' | 'manual' | 'unwritable' | 'diff' | 'large' | 'deleted' | 'undone' }
   | { kind: 'language'; language: string }
-  | { kind: 'loading' | 'superseded' | 'lost' }
+  | { kind: 'loading' | 'generating' | 'superseded' | 'lost' }
   /** The model wrote nothing, or nothing that fits in. */
   | { kind: 'blank' | 'trimmed' }
   | { kind: 'failed'; message: string };
@@ -70,6 +70,8 @@ function because(reason: Reason): string {
       return `something was just undone or redone. Type on. ${BY_HAND}.`;
     case 'loading':
       return 'the model is not ready. The status bar says what it is doing.';
+    case 'generating':
+      return 'code is being generated, or waits to be accepted or rejected. Do so first.';
     case 'superseded':
       return 'you typed on or moved the cursor before it came.';
     case 'lost':

@@ -66,6 +66,12 @@ export class Suggester {
     this.flight?.cancel();
   }
 
+  /** Lets go of the worker: something else needs it. */
+  yield(): void {
+    this.newest.abort();
+    this.flight?.cancel();
+  }
+
   /** Takes notice of typing before anything is asked: what runs in vain ends at once. */
   typed(place: Place): void {
     if (this.flight && !this.flight.isReachable(place)) this.flight.cancel();
