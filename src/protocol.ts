@@ -33,9 +33,28 @@ export interface Sampling {
 
 export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
+/** Format of the weights on the GPU; `auto` is the checkpoint's own, or a smaller one that fits. */
+export type PrecisionChoice = 'auto' | 'f16' | 'int8' | 'int4';
+
+/** Which of a machine's GPUs to prefer, as WebGPU names them. */
+export type PowerPreference = 'high-performance' | 'low-power';
+
+/** A model folder and how to run it; null leaves it to the worker. */
+export interface LoadRequest {
+  modelDir: string;
+  contextTokens: number | null;
+  /** Part of an adapter's name. */
+  adapter: string | null;
+  powerPreference: PowerPreference;
+  precision: PrecisionChoice;
+  /** Memory for keys and values of earlier prompts, in bytes. */
+  cacheBytes: number | null;
+}
+
 /** Host to worker. A newer `complete` cancels the one before it. */
 export type ToWorker =
-  | { kind: 'load'; modelDir: string; contextTokens: number | null; adapter: string | null }
+  /** `inUseBytes`: what other workers' models take of the same memory meanwhile. */
+  | ({ kind: 'load'; inUseBytes: number } & LoadRequest)
   | { kind: 'complete'; id: number; request: CompletionRequest }
   | { kind: 'cancel'; id: number };
 

@@ -60,11 +60,13 @@ export function randomSource(
     return tensor;
   };
   return {
+    name: 'random',
     config,
+    tensors: modelTensors(config).map(({ name }) => find(name).info),
     totalBytes: [...tensors.values()].reduce((sum, { info }) => sum + info.sizeBytes, 0),
     info: (name) => find(name).info,
     has: (name) => tensors.has(name),
-    read: (name) => Promise.resolve(find(name).bytes.slice()),
+    read: (name, begin, end) => Promise.resolve(find(name).bytes.slice(begin, end)),
     values: (name) => find(name).values,
   };
 }

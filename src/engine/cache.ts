@@ -4,6 +4,9 @@
  */
 import type { ModelConfig } from '../model/config';
 
+/** Keys and values are f32 on the device. */
+export const KV_NUMBER_BYTES = 4;
+
 export class KvCache {
   /** Keys and values of each KV layer, by layer number: f32 [capacity][kvHeads * headDim]. */
   readonly keys = new Map<number, GPUBuffer>();
@@ -16,7 +19,7 @@ export class KvCache {
 
   constructor(device: GPUDevice, config: ModelConfig, capacity: number) {
     this.capacity = capacity;
-    this.rowBytes = config.kvHeads * config.headDim * 4;
+    this.rowBytes = config.kvHeads * config.headDim * KV_NUMBER_BYTES;
     const size = capacity * this.rowBytes;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     config.layers.forEach((layer, i) => {

@@ -3,16 +3,17 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
-import type { Sampling } from '../protocol';
+import type { PrecisionChoice, Sampling } from '../protocol';
 import { KvCache } from './cache';
 import { Decoder, Pace } from './decode';
 import { Forward, type ForwardOptions } from './forward';
 import type { Gpu } from './gpu';
+import { cacheBytes, choosePrecision, snapshotBudget } from './memory';
 import { Model } from './model';
 import type { KernelSet } from './operations';
 import { argmax, sample } from './sample';
 import { Snapshots } from './snapshots';
-import { WeightLoader } from './weights';
+import { WeightLoader, type WeightTimes } from './weights';
 
 /**
  * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
@@ -30,8 +31,12 @@ export interface EngineOptions {
   chunkTokens?: number;
   /** Split weights into pieces of at most this size; default: what the device can bind. */
   maxWeightBytes?: number;
-  /** Device memory for the keys and values of earlier prompts; default 256 MiB. */
+  /** Device memory for the keys and values of earlier prompts; default: by device, 64–512 MiB. */
   snapshotBytes?: number;
+  /** Format of the weights on the device; default 'auto', the checkpoint's own if it fits. */
+  precision?: PrecisionChoice;
+  /** Memory that the model must fit into, in bytes; null, the default, where nobody knows. */
+  availableBytes?: number | null;
   /** Tokens that the device decodes in one submit; default: by how long a token takes. */
   decodeTokens?: number;
   /** Kernel variants; default: by device. */
@@ -53,9 +58,6 @@ export interface PrefillOptions {
  */
 const CONVERGED = 1e-5;
 const DEFAULT_CONTEXT_TOKENS = 4096;
-/** Some forty prompts of a thousand tokens of the bundled model. */
-const DEFAULT_SNAPSHOT_BYTES = 256 * 2 ** 20;
-
 interface EngineParts {
   gpu: Gpu;
   model: Model;
@@ -65,6 +67,7 @@ interface EngineParts {
   config: ModelConfig;
   chunkTokens: number;
   pace: Pace;
+  loadMs: number;
 }
 
 /** A loaded model with its condensed KV cache. One call at a time. */
@@ -74,6 +77,8 @@ export class Engine {
   readonly contextTokens: number;
   /** Bytes of weights on the device. */
   readonly weightBytes: number;
+  /** How long loading took and what of it, in milliseconds; the rest is compiling. */
+  readonly loadTimes: WeightTimes & { totalMs: number };
   private readonly chunkTokens: number;
   private readonly model: Model;
   private readonly cache: KvCache;
@@ -92,6 +97,7 @@ export class Engine {
     this.chunkTokens = parts.chunkTokens;
     this.contextTokens = parts.cache.capacity;
     this.weightBytes = parts.weights.sizeBytes;
+    this.loadTimes = { ...parts.weights.times, totalMs: parts.loadMs };
     this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
     this.snapshots = parts.snapshots;
     this.pace = parts.pace;
@@ -107,12 +113,20 @@ export class Engine {
     const contextTokens =
       options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
     const chunkTokens = options.chunkTokens ?? (gpu.info.software ? 1 : 128);
-    const maxWeightBytes =
-      options.maxWeightBytes ?? Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+    const maxBindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+    const { availableBytes = null, precision: choice = 'auto' } = options;
+    const memory = { availableBytes, maxBindingBytes };
+    const precision = choosePrecision(source, choice, contextTokens, chunkTokens, memory);
 
+    const begin = performance.now();
     gpu.device.pushErrorScope('out-of-memory');
     const cache = new KvCache(gpu.device, config, contextTokens);
-    const weights = new WeightLoader(gpu.device, source, maxWeightBytes, options);
+    const weights = new WeightLoader(gpu.device, source, {
+      maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
+      precision,
+      onProgress: options.onProgress,
+      signal: options.signal,
+    });
     const building = Model.build(gpu.device, config, cache, weights, chunkTokens, kernelSet);
     const built = await building.catch((error: unknown) => error);
     const shortage = await gpu.device.popErrorScope();
@@ -125,11 +139,16 @@ export class Engine {
           'Choose a smaller model or a shorter context, or close other programs that use the GPU.',
       );
     }
-    const snapshotBytes = options.snapshotBytes ?? DEFAULT_SNAPSHOT_BYTES;
+    const loadMs = performance.now() - begin;
+    const leftBytes =
+      availableBytes === null
+        ? null
+        : availableBytes - weights.sizeBytes - cacheBytes(config, contextTokens);
+    const snapshotBytes = snapshotBudget(options.snapshotBytes, limits.maxBufferSize, leftBytes);
     const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
     const model = built;
     const pace = new Pace(options.decodeTokens);
-    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens, pace });
+    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens, pace, loadMs });
   }
 
   /** Token ids whose keys and values are held, oldest first. */

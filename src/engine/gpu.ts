@@ -2,11 +2,13 @@
  * The WebGPU device: adapter choice, limits, features, Dawn flags, loss.
  * The one file that loads the native binding.
  */
-import type { DeviceInfo } from '../protocol';
+import type { DeviceInfo, PowerPreference } from '../protocol';
 
 export interface GpuOptions {
   /** Part of an adapter's name, to choose among several. */
   adapter?: string;
+  /** Which of several GPUs to prefer; default 'high-performance'. */
+  powerPreference?: PowerPreference;
   /** 'auto' uses subgroups where the device has them; 'off' never does. */
   subgroups?: 'auto' | 'off';
 }
@@ -50,7 +52,8 @@ export class Gpu {
   /** Opens the best adapter, or the one asked for. Throws a sentence with a remedy when none. */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const instance = await openDawn(options.adapter);
-    const adapter = await instance?.requestAdapter({ powerPreference: 'high-performance' });
+    const { powerPreference = 'high-performance' } = options;
+    const adapter = await instance?.requestAdapter({ powerPreference });
     if (!instance || !adapter) {
       const which = options.adapter ? ` whose name contains "${options.adapter}"` : '';
       throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy()}`);

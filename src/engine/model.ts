@@ -5,7 +5,8 @@
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { MATMUL_TOKENS, Operations, type KernelSet, type Stage } from './operations';
-import { pad8, type Matrix, type WeightLoader } from './weights';
+import { pad8 } from './precision';
+import type { Matrix, WeightLoader } from './weights';
 
 /** A layer, cut after its keys and values are stored: early passes of a group end there. */
 export interface LayerStages {

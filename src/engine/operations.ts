@@ -5,7 +5,8 @@
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { KernelCompiler, type Binding, type Kernel, type KernelSpec } from './kernel';
-import { pad8, type Matrix } from './weights';
+import { pad8 } from './precision';
+import { WEIGHT_SOURCES, type Matrix } from './weights';
 import argmaxSource from '../../shaders/argmax.wgsl';
 import attendSource from '../../shaders/attend.wgsl';
 import embedSource from '../../shaders/embed.wgsl';
@@ -20,10 +21,6 @@ import scratchSubgroupSource from '../../shaders/scratch_subgroup.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 import storeKvSource from '../../shaders/store_kv.wgsl';
 import visibleSource from '../../shaders/visible.wgsl';
-import bf16Source from '../../shaders/weights_bf16.wgsl';
-import f16Source from '../../shaders/weights_f16.wgsl';
-import f32Source from '../../shaders/weights_f32.wgsl';
-import int8Source from '../../shaders/weights_int8.wgsl';
 
 /**
  * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
@@ -43,7 +40,6 @@ export const MATMUL_TOKENS = 8;
 const ATTEND_LANES = 64;
 /** Tokens that share its loads of keys and values; without subgroups they cost more registers. */
 const ATTEND_TOKENS = { subgroup: 8, software: 8, workgroup: 4 };
-const WEIGHT_SOURCES = { F32: f32Source, F16: f16Source, BF16: bf16Source, I8: int8Source };
 
 /** Compiles operations for one model on one device. */
 export class Operations {

@@ -1,16 +1,41 @@
 /**
- * Checkpoint tensors to GPU buffers: rows padded to a multiple of 8 columns, several tensors
- * stacked into one matrix, split into pieces that the device can bind.
+ * Checkpoint tensors to GPU buffers, a few megabytes at a time: rows converted to the wanted
+ * precision, padded to a multiple of 8 columns, several tensors stacked into one matrix, split into
+ * pieces that the device can bind.
  */
-import type { Dtype, TensorSource } from '../model/source';
+import type { TensorInfo, TensorSource } from '../model/source';
+import {
+  convertRows,
+  isQuantized,
+  pad8,
+  rowBytes,
+  toFloats,
+  weightType,
+  type Precision,
+  type Rows,
+  type WeightType,
+} from './precision';
+import { GROUP } from './quantize';
+import { Uploader } from './upload';
+import bf16Source from '../../shaders/weights_bf16.wgsl';
+import f16Source from '../../shaders/weights_f16.wgsl';
+import f32Source from '../../shaders/weights_f32.wgsl';
+import int4Source from '../../shaders/weights_int4.wgsl';
+import int8Source from '../../shaders/weights_int8.wgsl';
 
-/** Columns of one int8 scale (models/README.md). */
-const GROUP = 32;
+/** WGSL that declares a matrix's bindings 0 and 1 and `load8(row, block)`, by format. */
+export const WEIGHT_SOURCES: Record<WeightType, string> = {
+  F32: f32Source,
+  F16: f16Source,
+  BF16: bf16Source,
+  I8: int8Source,
+  I4: int4Source,
+};
 
 /** Some consecutive rows of a matrix in a buffer of their own. */
 export interface Piece {
   buffer: GPUBuffer;
-  /** f16 scales of int8 rows. */
+  /** f16 scales of quantised rows. */
   scales: GPUBuffer | null;
   rowOffset: number;
   rows: number;
@@ -18,114 +43,160 @@ export interface Piece {
 
 /** A weight matrix [rows][cols] on the device; y = W x. */
 export interface Matrix {
-  dtype: Dtype;
+  dtype: WeightType;
   rows: number;
   /** Columns in memory: a multiple of 8, zeros in the pad. */
   cols: number;
   pieces: Piece[];
 }
 
-const BYTES: Record<Dtype, number> = { F32: 4, F16: 2, BF16: 2, I8: 1 };
-
-/** Rounds up to a multiple of 8: the stride of every activation row and weight row. */
-export function pad8(count: number): number {
-  return Math.ceil(count / 8) * 8;
-}
-
-/** Hears of each tensor, and may stop the load. */
-export interface LoadProgress {
+export interface WeightOptions {
+  /** Largest buffer that the device can bind, in bytes. */
+  maxPieceBytes: number;
+  precision: Precision;
   /** Called with the share of the checkpoint's bytes read so far, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
 }
 
+/** How long the parts of a load took, in milliseconds; reading overlaps with the others. */
+export interface WeightTimes {
+  readMs: number;
+  convertMs: number;
+  uploadMs: number;
+}
+
+/** Bytes read from a checkpoint at a time. */
+const CHUNK_BYTES = 8 << 20;
+
 /** Puts tensors on the device and counts what they take. */
 export class WeightLoader {
-  /** Bytes of weights uploaded so far. */
-  sizeBytes = 0;
+  readonly times: WeightTimes = { readMs: 0, convertMs: 0, uploadMs: 0 };
   private readBytes = 0;
-  private readonly device: GPUDevice;
   private readonly source: TensorSource;
-  private readonly maxPieceBytes: number;
-  private readonly progress: LoadProgress;
-  private readonly buffers: GPUBuffer[] = [];
+  private readonly options: WeightOptions;
+  private readonly uploader: Uploader;
 
-  constructor(
-    device: GPUDevice,
-    source: TensorSource,
-    maxPieceBytes: number,
-    progress: LoadProgress = {},
-  ) {
-    this.device = device;
+  constructor(device: GPUDevice, source: TensorSource, options: WeightOptions) {
     this.source = source;
-    this.maxPieceBytes = maxPieceBytes;
-    this.progress = progress;
+    this.options = options;
+    this.uploader = new Uploader(device);
+  }
+
+  /** Bytes of weights uploaded so far. */
+  get sizeBytes(): number {
+    return this.uploader.sizeBytes;
   }
 
   dispose(): void {
-    for (const buffer of this.buffers) buffer.destroy();
+    this.uploader.dispose();
   }
 
-  /** Stacks 2-D tensors of equal width by rows, in order. Unequal dtypes become F32. */
+  /** Stacks 2-D tensors of equal width by rows, in order. Unequal formats become F32. */
   async matrix(names: readonly string[]): Promise<Matrix> {
     const infos = names.map((name) => this.source.info(name));
-    const dtype = infos.every((info) => info.dtype === infos[0].dtype) ? infos[0].dtype : 'F32';
-    const width = infos[0].shape[1];
-    const cols = pad8(width);
-    const rows = infos.reduce((sum, info) => sum + info.shape[0], 0);
-    const matrix: Matrix = {
-      dtype,
-      rows,
-      cols,
-      pieces: this.allocate(names[0], dtype, rows, cols),
-    };
-
+    const types = infos.map((info) => weightType(info, this.options.precision));
+    const dtype = types.every((type) => type === types[0]) ? types[0] : 'F32';
+    const cols = pad8(infos[0].shape[1]);
+    const rows = infos.reduce((sum, { shape }) => sum + shape[0], 0);
+    const pieces = this.allocate(names[0], dtype, rows, cols);
+    const matrix: Matrix = { dtype, rows, cols, pieces };
+    const scales = isQuantized(dtype) ? new Uint16Array((rows * cols) / GROUP) : null;
     let row = 0;
-    const scales = dtype === 'I8' ? new Uint16Array((rows * cols) / GROUP) : null;
     for (const info of infos) {
-      const bytes = convert(await this.read(info.name), info.dtype, dtype);
-      const rowBytes = cols * BYTES[dtype];
-      this.writeRows(matrix, row, padRows(bytes, width * BYTES[dtype], rowBytes), rowBytes);
-      if (scales) {
-        const part = await this.read(`${info.name}_scale`);
-        scales.set(
-          new Uint16Array(part.buffer, part.byteOffset, part.byteLength / 2),
-          (row * cols) / GROUP,
-        );
+      for await (const part of this.chunks(info)) {
+        const converted = this.timed('convertMs', () => convertRows(part, info.dtype, dtype));
+        row += await this.writeRows(matrix, row, info.shape[1], converted, scales);
       }
-      row += info.shape[0];
     }
-    if (scales) for (const piece of matrix.pieces) this.writeScales(piece, scales, cols / GROUP);
+    const perRow = cols / GROUP;
+    for (const { scales: buffer, rowOffset, rows: count } of pieces) {
+      if (!buffer || !scales) continue;
+      await this.uploader.write(
+        buffer,
+        0,
+        scales.subarray(rowOffset * perRow, (rowOffset + count) * perRow),
+      );
+    }
     return matrix;
   }
 
   /** A 1-D tensor as f32, padded with zeros to a multiple of 8. */
   async vector(name: string): Promise<GPUBuffer> {
     const info = this.source.info(name);
-    const bytes = convert(await this.read(name), info.dtype, 'F32');
-    const buffer = this.createBuffer(name, pad8(info.shape[0]) * 4);
-    this.device.queue.writeBuffer(buffer, 0, bytes);
+    const values = await this.read(name);
+    const buffer = this.uploader.create(name, pad8(info.shape[0]) * 4);
+    await this.uploader.write(buffer, 0, toFloats({ values, scales: null }, info.dtype));
     return buffer;
   }
 
-  private async read(name: string): Promise<Uint8Array> {
-    this.progress.signal?.throwIfAborted();
-    const bytes = await this.source.read(name);
+  /** A tensor's rows, CHUNK_BYTES at a time; the next ones are read while these are used. */
+  private async *chunks(info: TensorInfo): AsyncGenerator<Rows> {
+    const [count, width] = info.shape;
+    const stride = rowBytes(info.dtype, width);
+    const step = Math.max(1, Math.floor(CHUNK_BYTES / stride));
+    const scales = info.dtype === 'I8' ? await this.read(`${info.name}_scale`) : null;
+    const load = (from: number) => {
+      const reading = this.read(info.name, from * stride, Math.min(count, from + step) * stride);
+      reading.catch(() => {}); // told when it is waited for, if it is
+      return reading;
+    };
+    let next = load(0);
+    for (let row = 0; row < count; row += step) {
+      const begin = performance.now();
+      const values = await next;
+      this.times.readMs += performance.now() - begin;
+      if (row + step < count) next = load(row + step);
+      const part = scales && new Uint16Array(scales.buffer, scales.byteOffset, scales.length / 2);
+      const perRow = width / GROUP;
+      yield { values, scales: part && part.subarray(row * perRow, (row + step) * perRow) };
+    }
+  }
+
+  private async read(name: string, begin?: number, end?: number): Promise<Uint8Array> {
+    const { signal, onProgress } = this.options;
+    signal?.throwIfAborted();
+    const bytes = await this.source.read(name, begin, end);
     this.readBytes += bytes.byteLength;
-    this.progress.onProgress?.(Math.min(1, this.readBytes / this.source.totalBytes));
+    onProgress?.(Math.min(1, this.readBytes / this.source.totalBytes));
     return bytes;
   }
 
-  private allocate(label: string, dtype: Dtype, rows: number, cols: number): Piece[] {
-    const perPiece = Math.max(1, Math.floor(this.maxPieceBytes / (cols * BYTES[dtype])));
+  /** Writes rows that start at `first` of the matrix into the pieces they fall in; counts them. */
+  private async writeRows(
+    matrix: Matrix,
+    first: number,
+    width: number,
+    rows: Rows,
+    scales: Uint16Array | null,
+  ): Promise<number> {
+    const stride = rowBytes(matrix.dtype, matrix.cols);
+    const bytes = padRows(rows.values, rowBytes(matrix.dtype, width), stride);
+    const count = bytes.byteLength / stride;
+    if (rows.scales) scales?.set(rows.scales, (first * matrix.cols) / GROUP);
+    const begin = performance.now();
+    for (const piece of matrix.pieces) {
+      const from = Math.max(first, piece.rowOffset);
+      const to = Math.min(first + count, piece.rowOffset + piece.rows);
+      if (from >= to) continue;
+      const part = bytes.subarray((from - first) * stride, (to - first) * stride);
+      await this.uploader.write(piece.buffer, (from - piece.rowOffset) * stride, part);
+    }
+    this.times.uploadMs += performance.now() - begin;
+    return count;
+  }
+
+  private allocate(label: string, type: WeightType, rows: number, cols: number): Piece[] {
+    const stride = rowBytes(type, cols);
+    const perPiece = Math.max(1, Math.floor(this.options.maxPieceBytes / stride));
     const pieces: Piece[] = [];
     for (let rowOffset = 0; rowOffset < rows; rowOffset += perPiece) {
       const count = Math.min(perPiece, rows - rowOffset);
       const name = `${label}[${rowOffset}..]`;
-      const scaleBytes = Math.ceil((count * cols) / GROUP / 2) * 4;
+      const scaleBytes = (count * cols * 2) / GROUP;
       pieces.push({
-        buffer: this.createBuffer(name, count * cols * BYTES[dtype]),
-        scales: dtype === 'I8' ? this.createBuffer(`${name} scales`, scaleBytes) : null,
+        buffer: this.uploader.create(name, count * stride),
+        scales: isQuantized(type) ? this.uploader.create(`${name} scales`, scaleBytes) : null,
         rowOffset,
         rows: count,
       });
@@ -133,63 +204,12 @@ export class WeightLoader {
     return pieces;
   }
 
-  /** Writes padded rows that start at `firstRow` of the matrix into the pieces they fall in. */
-  private writeRows(matrix: Matrix, firstRow: number, bytes: Uint8Array, rowBytes: number): void {
-    const endRow = firstRow + bytes.byteLength / rowBytes;
-    for (const piece of matrix.pieces) {
-      const from = Math.max(firstRow, piece.rowOffset);
-      const to = Math.min(endRow, piece.rowOffset + piece.rows);
-      if (from >= to) continue;
-      this.device.queue.writeBuffer(
-        piece.buffer,
-        (from - piece.rowOffset) * rowBytes,
-        bytes,
-        (from - firstRow) * rowBytes,
-        (to - from) * rowBytes,
-      );
-    }
+  private timed<T>(part: keyof WeightTimes, work: () => T): T {
+    const begin = performance.now();
+    const result = work();
+    this.times[part] += performance.now() - begin;
+    return result;
   }
-
-  private writeScales(piece: Piece, scales: Uint16Array, perRow: number): void {
-    const part = scales.subarray(piece.rowOffset * perRow, (piece.rowOffset + piece.rows) * perRow);
-    const even = new Uint16Array(Math.ceil(part.length / 2) * 2);
-    even.set(part);
-    this.device.queue.writeBuffer(piece.scales!, 0, even);
-  }
-
-  private createBuffer(label: string, size: number): GPUBuffer {
-    const buffer = this.device.createBuffer({
-      label,
-      size: Math.max(16, size),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-    });
-    this.sizeBytes += size;
-    this.buffers.push(buffer);
-    return buffer;
-  }
-}
-
-/** Widens F16 or BF16 numbers to F32 where that is asked for; equal dtypes pass through. */
-function convert(bytes: Uint8Array, from: Dtype, to: Dtype): Uint8Array {
-  if (from === to) return bytes;
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    words[i] = from === 'BF16' ? halves[i] << 16 : halfToFloatBits(halves[i]);
-  }
-  return new Uint8Array(words.buffer);
-}
-
-/** IEEE 754 half to the bits of the equal single. */
-function halfToFloatBits(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  if (fraction === 0) return sign;
-  const shift = Math.clz32(fraction) - 21;
-  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
 function padRows(bytes: Uint8Array, width: number, stride: number): Uint8Array {

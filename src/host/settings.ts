@@ -1,5 +1,6 @@
 // Every setting of the extension: its type, its default and how a user's value is read.
 // The manifest repeats this table for VS Code; a test keeps the two equal. Knows no editor.
+import type { PowerPreference, PrecisionChoice } from '../protocol';
 
 /** The settings under `lckv.` with their checked values. */
 export interface Settings {
@@ -18,6 +19,12 @@ export interface Settings {
   extent: 'auto' | 'line' | 'block';
   /** 0 lets the worker choose. */
   contextTokens: number;
+  /** Format of the weights on the GPU. */
+  precision: PrecisionChoice;
+  /** Memory for keys and values of documents other than the current one; 0 chooses by device. */
+  cacheMemoryMiB: number;
+  /** Which of several GPUs to prefer. */
+  powerPreference: PowerPreference;
   /** Part of a graphics adapter's name; '' lets the system choose. */
   adapter: string;
 }
@@ -39,6 +46,9 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
   contextTokens: integer(0, 0, 1_000_000),
+  precision: choice(['auto', 'f16', 'int8', 'int4']),
+  cacheMemoryMiB: integer(0, 0, 65_536),
+  powerPreference: choice(['high-performance', 'low-power']),
   adapter: text(''),
 };
 
@@ -55,6 +65,9 @@ export function readSettings(get: (name: string) => unknown): Settings {
     generateTokens: read('generateTokens'),
     extent: read('extent'),
     contextTokens: read('contextTokens'),
+    precision: read('precision'),
+    cacheMemoryMiB: read('cacheMemoryMiB'),
+    powerPreference: read('powerPreference'),
     adapter: read('adapter'),
   };
 }

@@ -13,8 +13,6 @@ import { modelTensors, type ModelTensor } from './tensors';
 /** An open model folder. Whoever opens it closes it. */
 export interface Checkpoint extends TensorSource {
   readonly dir: string;
-  /** The folder's name. */
-  readonly name: string;
   /** Numbers in the model's tensors; a quantised matrix counts its elements, not its scales. */
   readonly parameters: number;
   close(): Promise<void>;
@@ -77,10 +75,11 @@ function checkedCheckpoint(dir: string, config: ModelConfig, files: Safetensors[
     name: basename(resolve(dir)),
     config,
     parameters,
+    tensors: modelTensors(config).map(({ name }) => tensorInfo(name, find(name).entry)),
     totalBytes: [...tensors.values()].reduce((sum, { entry }) => sum + entry.sizeBytes, 0),
     has: (name) => tensors.has(name),
     info: (name) => tensorInfo(name, find(name).entry),
-    read: async (name) => find(name).file.read(name),
+    read: async (name, begin, end) => find(name).file.read(name, begin, end),
     close: () => closeAll(files),
   };
 }

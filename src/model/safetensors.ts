@@ -59,12 +59,12 @@ export class Safetensors {
     }
   }
 
-  /** A fresh copy of a tensor's bytes, little-endian, aligned to 8 bytes. */
-  async read(name: string): Promise<Uint8Array> {
+  /** A fresh copy of bytes [begin, end) of a tensor, little-endian, aligned to 8 bytes. */
+  async read(name: string, begin = 0, end?: number): Promise<Uint8Array> {
     const entry = this.entries.get(name);
     if (!entry) throw new Error(`${this.path}: found no tensor '${name}'.`);
-    const bytes = new Uint8Array(entry.sizeBytes);
-    await readFully(this.handle, bytes, entry.begin, `${this.path}: ${name}`);
+    const bytes = new Uint8Array((end ?? entry.sizeBytes) - begin);
+    await readFully(this.handle, bytes, entry.begin + begin, `${this.path}: ${name}`);
     return bytes;
   }
 

@@ -16,12 +16,19 @@ export interface TensorInfo {
 }
 
 export interface TensorSource {
+  /** What people call the model. */
+  readonly name: string;
   readonly config: ModelConfig;
+  /** The model's tensors, without the scales of I8 ones. */
+  readonly tensors: readonly TensorInfo[];
   /** Bytes of all tensors the model needs. */
   readonly totalBytes: number;
   /** Throws when the checkpoint lacks the tensor; `has` tells beforehand. */
   info(name: string): TensorInfo;
   has(name: string): boolean;
-  /** The tensor's bytes, little-endian, row-major. A fresh copy, aligned to 8 bytes. */
-  read(name: string): Promise<Uint8Array>;
+  /**
+   * Bytes [begin, end) of the tensor, all of them if not said; little-endian, row-major. A fresh
+   * copy, aligned to 8 bytes.
+   */
+  read(name: string, begin?: number, end?: number): Promise<Uint8Array>;
 }

@@ -1,11 +1,9 @@
 /**
  * What a model is, in numbers for people. Needs no device.
  */
+import { KV_NUMBER_BYTES } from '../engine/cache';
 import type { Checkpoint } from '../model/checkpoint';
 import type { ModelInfo } from '../protocol';
-
-/** Keys and values are f32 on the device (engine/cache.ts). */
-const KV_NUMBER_BYTES = 4;
 
 /** The facts about a model that do not depend on where it runs. */
 export function modelFacts(

@@ -40,11 +40,10 @@ async function load(message: ToWorker & { kind: 'load' }): Promise<void> {
     const old = session;
     session = null;
     await old?.dispose();
-    const { modelDir, contextTokens, adapter } = message;
     const onProgress = (fraction: number, what: string) => {
       if (!signal.aborted) send({ kind: 'loading', fraction, what });
     };
-    const opened = await Session.open(modelDir, { contextTokens, adapter, onProgress, signal });
+    const opened = await Session.open(message.modelDir, { ...message, onProgress, signal });
     if (signal.aborted) return opened.dispose();
     session = opened;
     void opened.lost.then((sentence) => leave(sentence));

@@ -3,7 +3,11 @@
  * started by hand or by another version must not crash over a message.
  */
 import { Fields } from '../model/fields';
-import type { CompletionRequest, ToWorker } from '../protocol';
+import type { CompletionRequest, PowerPreference, PrecisionChoice, ToWorker } from '../protocol';
+
+/** The first is what an absent field means. */
+const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f16', 'int8', 'int4'];
+const POWER_PREFERENCES: readonly PowerPreference[] = ['high-performance', 'low-power'];
 
 /** Checks a message; throws a sentence that names the field that is wrong. */
 export function parseMessage(message: unknown): ToWorker {
@@ -14,11 +18,12 @@ export function parseMessage(message: unknown): ToWorker {
       return {
         kind,
         modelDir: fields.string('modelDir'),
-        contextTokens:
-          fields.raw('contextTokens') === undefined
-            ? null
-            : fields.integer('contextTokens', 1, Number.MAX_SAFE_INTEGER),
+        contextTokens: optional(fields, 'contextTokens', 1),
         adapter: fields.raw('adapter') === undefined ? null : fields.string('adapter'),
+        powerPreference: choice(fields, 'powerPreference', POWER_PREFERENCES),
+        precision: choice(fields, 'precision', PRECISIONS),
+        cacheBytes: optional(fields, 'cacheBytes', 0),
+        inUseBytes: optional(fields, 'inUseBytes', 0) ?? 0,
       };
     case 'complete':
       return { kind, id: parseId(fields), request: parseRequest(fields.raw('request')) };
@@ -33,6 +38,18 @@ export function parseMessage(message: unknown): ToWorker {
 export function messageId(message: unknown): number | null {
   const id = typeof message === 'object' && message !== null && 'id' in message && message.id;
   return Number.isSafeInteger(id) ? (id as number) : null;
+}
+
+function optional(fields: Fields, name: string, least: number): number | null {
+  if (fields.raw(name) === undefined) return null;
+  return fields.integer(name, least, Number.MAX_SAFE_INTEGER);
+}
+
+function choice<T extends string>(fields: Fields, name: string, values: readonly T[]): T {
+  const found = fields.string(name, values[0]);
+  const known = values.find((value) => value === found);
+  if (known === undefined) throw fields.fault(name, values.join(', '));
+  return known;
 }
 
 function parseId(fields: Fields): number {

@@ -9,8 +9,17 @@ import { openCheckpoint, type Checkpoint } from '../model/checkpoint';
 import type { ModelConfig } from '../model/config';
 import { buildPrompt, fillInTheMiddleMarks } from '../model/prompt';
 import { Tokenizer } from '../model/tokenizer';
-import type { CompletionRequest, DeviceInfo, ModelInfo, StopReason, Timings } from '../protocol';
+import type {
+  CompletionRequest,
+  DeviceInfo,
+  ModelInfo,
+  PowerPreference,
+  PrecisionChoice,
+  StopReason,
+  Timings,
+} from '../protocol';
 import { modelFacts } from './facts';
+import { availableMemory } from './memory';
 import { BlockExtent, LineExtent } from '../text/extent';
 
 export interface SessionOptions {
@@ -18,6 +27,12 @@ export interface SessionOptions {
   contextTokens?: number | null;
   /** Part of an adapter's name. */
   adapter?: string | null;
+  powerPreference?: PowerPreference;
+  precision?: PrecisionChoice;
+  /** Memory for keys and values of earlier prompts, in bytes; default: by device. */
+  cacheBytes?: number | null;
+  /** What other models take of the same memory meanwhile, in bytes. */
+  inUseBytes?: number;
   /** 'off' never uses subgroups. */
   subgroups?: 'auto' | 'off';
   /** Called with the share of the current step that is done, 0 to 1, and the step in words. */
@@ -63,7 +78,7 @@ export class Session {
 
   /** Loads a model folder; throws one sentence that says what is wrong and what to do. */
   static async open(modelDir: string, options: SessionOptions = {}): Promise<Session> {
-    const { adapter, subgroups, onProgress, signal } = options;
+    const { adapter, powerPreference, subgroups, onProgress, signal } = options;
     onProgress?.(0, 'Reading the model');
     const checkpoint = await openCheckpoint(modelDir);
     let gpu: Gpu | null = null;
@@ -72,9 +87,12 @@ export class Session {
       assertFits(tokenizer, checkpoint);
       signal?.throwIfAborted();
       onProgress?.(0, 'Opening the GPU');
-      gpu = await Gpu.open({ adapter: adapter ?? undefined, subgroups });
+      gpu = await Gpu.open({ adapter: adapter ?? undefined, powerPreference, subgroups });
       const engine = await Engine.load(gpu, checkpoint, {
         contextTokens: contextTokens(options.contextTokens ?? null, checkpoint.config, gpu.info),
+        precision: options.precision,
+        snapshotBytes: options.cacheBytes ?? undefined,
+        availableBytes: availableMemory(gpu.info, options.inUseBytes ?? 0),
         onProgress: (fraction) => onProgress?.(fraction, 'Loading the weights'),
         signal,
       });

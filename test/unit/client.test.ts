@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkerClient, type Load, type WorkerOptions } from '../../src/host/worker/client';
+import { WorkerClient, type WorkerOptions } from '../../src/host/worker/client';
 import { GREEDY, type CompletionRequest } from '../../src/protocol';
+import { loadRequest } from '../load';
 
 /**
  * Does what the prefix of a request says, so that a test can make any trouble it wants.
@@ -50,8 +51,6 @@ const SCRIPT = `
     }
   });`;
 
-const loadOf = (modelDir: string): Load => ({ modelDir, contextTokens: null, adapter: null });
-
 const requestOf = (prefix: string): CompletionRequest => ({
   path: 'a.ts',
   language: 'typescript',
@@ -91,7 +90,7 @@ describe('WorkerClient', () => {
   before(() => writeFileSync(script, SCRIPT));
   beforeEach(async () => {
     create();
-    client.start(loadOf('model'));
+    client.start(loadRequest('model'));
     await ready();
   });
   after(() => {
@@ -191,7 +190,7 @@ describe('WorkerClient', () => {
         if (client.state.kind === 'failed') waits.push(client.state.retryMs!);
       },
     });
-    client.start(loadOf('deadly'));
+    client.start(loadRequest('deadly'));
     await until(() => waits.length >= 5, 'five deaths');
     assert.deepEqual(waits.slice(0, 5), [2, 4, 8, 10, 10]);
   });
@@ -202,7 +201,7 @@ describe('WorkerClient', () => {
       if (client.state.kind === 'failed') waits.push(client.state.retryMs!);
     };
     create({ healthyMs: 30, onChange: note });
-    client.start(loadOf('model'));
+    client.start(loadRequest('model'));
     for (let death = 0; death < 2; death++) {
       await ready();
       await sleep(60);
@@ -213,7 +212,7 @@ describe('WorkerClient', () => {
 
   it('does not try again what cannot be loaded, until it is told to', async () => {
     create();
-    client.start(loadOf('broken'));
+    client.start(loadRequest('broken'));
     await failed();
     assert.deepEqual(client.state, {
       kind: 'failed',
@@ -224,15 +223,15 @@ describe('WorkerClient', () => {
     await until(() => client.pid === undefined, 'dead');
     await sleep(60);
     assert.equal(client.state.kind, 'failed');
-    client.start(loadOf('model'));
+    client.start(loadRequest('model'));
     await ready();
   });
 
   it('keeps running when it is started with the same model, and changes to another', async () => {
     const { pid } = client;
-    client.start(loadOf('model'));
+    client.start(loadRequest('model'));
     assert.equal(client.pid, pid);
-    client.start(loadOf('other'));
+    client.start(loadRequest('other'));
     assert.notEqual(client.pid, pid);
     await ready();
     assert.ok(client.state.kind === 'ready' && client.state.model.name === 'other');
@@ -240,7 +239,7 @@ describe('WorkerClient', () => {
 
   it('reports a script that is not there', async () => {
     create({ script: join(folder, 'none.cjs') });
-    client.start(loadOf('model'));
+    client.start(loadRequest('model'));
     await failed();
     assert.ok(client.state.kind === 'failed' && /ended with code 1/.test(client.state.message));
   });

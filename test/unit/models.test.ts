@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { CATALOGUE, nameOf } from '../../src/host/models/catalogue';
 import type { Load, WorkerState } from '../../src/host/worker/client';
-import { Models, type ModelUi } from '../../src/host/models/models';
+import { Models, type ModelSettings, type ModelUi } from '../../src/host/models/models';
 import { bytesText, durationText, progressText } from '../../src/host/quantity';
 import { selectModel } from '../../src/host/models/selection';
+import { readSettings } from '../../src/host/settings';
 import { Hub } from '../../src/hub/hub';
 import { REPOSITORY_ID } from '../../src/hub/repository';
 import { ModelStore } from '../../src/hub/store';
 import { tinyConfig } from '../checkpoints';
 import { HubServer } from '../hubServer';
+import { loadRequest } from '../load';
 
 const BUNDLED = join('/', 'extension', 'models', 'bundled');
 
@@ -101,7 +103,7 @@ describe('models', () => {
   let root: string;
   let store: ModelStore;
   let server: HubServer;
-  let value: { enabled: boolean; model: string; contextTokens: number; adapter: string };
+  let value: ModelSettings;
   let started: (Load | null)[];
   let state: WorkerState;
   let said: string[];
@@ -181,7 +183,7 @@ describe('models', () => {
         'model.safetensors': Buffer.from('weights'),
       },
     });
-    value = { enabled: true, model: 'bundled', contextTokens: 0, adapter: '' };
+    value = readSettings(() => undefined);
     started = [];
     said = [];
     answers = {};
@@ -199,12 +201,25 @@ describe('models', () => {
     await choose('/mine');
     value.contextTokens = 300;
     await choose('/mine');
+    value.precision = 'int4';
+    value.cacheMemoryMiB = 100;
+    value.powerPreference = 'low-power';
+    value.adapter = 'NVIDIA';
+    await choose('/mine');
     value.enabled = false;
     await choose('/mine');
     assert.deepEqual(started, [
-      { modelDir: BUNDLED, contextTokens: null, adapter: null },
-      { modelDir: join('/mine'), contextTokens: null, adapter: null },
-      { modelDir: join('/mine'), contextTokens: 300, adapter: null },
+      loadRequest(BUNDLED),
+      loadRequest(join('/mine')),
+      loadRequest(join('/mine'), { contextTokens: 300 }),
+      {
+        modelDir: join('/mine'),
+        contextTokens: 300,
+        precision: 'int4',
+        cacheBytes: 104_857_600,
+        powerPreference: 'low-power',
+        adapter: 'NVIDIA',
+      },
       null,
     ]);
     assert.deepEqual(said, []);

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Load } from '../../src/host/worker/client';
 import { WorkerRelay } from '../../src/host/worker/relay';
 import { GREEDY } from '../../src/protocol';
+import { loadRequest } from '../load';
 
 /**
  * A worker that answers each request with its model's name. `broken` cannot be loaded, `deadly`
@@ -21,7 +21,8 @@ const SCRIPT = `
         if (name === 'deadly') process.exit(1);
         if (name === 'broken')
           return process.send({ kind: 'failed', id: null, message: 'There is no model.' });
-        process.send({ kind: 'ready', device: {}, model: { name } });
+        const model = { name, weightBytes: 1000 + message.inUseBytes, kvBytesPerToken: 2, contextTokens: 10 };
+        process.send({ kind: 'ready', device: {}, model });
       }, 100);
     } else if (message.kind === 'complete') {
       const { id } = message;
@@ -31,8 +32,6 @@ const SCRIPT = `
       }, message.request.prefix === 'slow' ? 400 : 0);
     }
   });`;
-
-const loadOf = (modelDir: string): Load => ({ modelDir, contextTokens: null, adapter: null });
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (const end = performance.now() + 10_000; !condition(); await sleep(5))
@@ -81,7 +80,7 @@ describe('WorkerRelay', () => {
       onRefused: ({ modelDir }, message, kept) => refused.push([modelDir, message, kept]),
       retryMs: 20,
     });
-    relay.start(loadOf('first'));
+    relay.start(loadRequest('first'));
     await serves('first');
     kinds.clear();
   });
@@ -93,7 +92,7 @@ describe('WorkerRelay', () => {
 
   it('serves with the old model until the new one is ready, then ends the old process', async () => {
     const { pid } = relay;
-    relay.start(loadOf('second'));
+    relay.start(loadRequest('second'));
     const names: (string | undefined)[] = [];
     while (names.at(-1) !== 'second') names.push(await ask());
     assert.equal(names[0], 'first');
@@ -106,7 +105,7 @@ describe('WorkerRelay', () => {
 
   it('lets a request that is under way end with the old model', async () => {
     const slow = ask('slow');
-    relay.start(loadOf('second'));
+    relay.start(loadRequest('second'));
     await serves('second');
     assert.equal(pids.size, 2);
     assert.equal(await slow, 'first');
@@ -119,7 +118,7 @@ describe('WorkerRelay', () => {
   ]) {
     it(`keeps the old model when the new one is ${name}`, async () => {
       const { pid } = relay;
-      relay.start(loadOf(name));
+      relay.start(loadRequest(name));
       await until(() => refused.length > 0, 'refusal');
       assert.deepEqual(refused, [[name, message, true]]);
       assert.deepEqual([relay.pid, relay.modelDir, await ask()], [pid, 'first', 'first']);
@@ -129,12 +128,12 @@ describe('WorkerRelay', () => {
   }
 
   it('forgets a model that was asked for when another one is', async () => {
-    relay.start(loadOf('second'));
-    relay.start(loadOf('second'));
-    relay.start(loadOf('third'));
+    relay.start(loadRequest('second'));
+    relay.start(loadRequest('second'));
+    relay.start(loadRequest('third'));
     await serves('third');
-    relay.start(loadOf('second'));
-    relay.start(loadOf('third'));
+    relay.start(loadRequest('second'));
+    relay.start(loadRequest('third'));
     await sleep(200);
     assert.equal(await ask(), 'third');
     await only(relay.pid);
@@ -142,11 +141,11 @@ describe('WorkerRelay', () => {
 
   it('does not wait for a model that does not serve yet', async () => {
     relay.stop();
-    relay.start(loadOf('broken'));
+    relay.start(loadRequest('broken'));
     await until(() => refused.length > 0, 'refusal');
     assert.deepEqual(refused, [['broken', 'There is no model.', false]]);
-    relay.start(loadOf('second'));
-    relay.start(loadOf('third'));
+    relay.start(loadRequest('second'));
+    relay.start(loadRequest('third'));
     await serves('third');
   });
 
@@ -156,10 +155,18 @@ describe('WorkerRelay', () => {
       script,
       log: () => {},
       onChange: note,
-      onRefused: () => relay.start(loadOf('first')),
+      onRefused: () => relay.start(loadRequest('first')),
     });
-    relay.start(loadOf('broken'));
+    relay.start(loadRequest('broken'));
     await serves('first');
     assert.equal(await ask(), 'first');
+  });
+
+  it('tells a new worker what the model in use takes', async () => {
+    const weightBytes = () => relay.state.kind === 'ready' && relay.state.model.weightBytes;
+    relay.start(loadRequest('first'));
+    await until(() => weightBytes() === 1000, 'first');
+    relay.start(loadRequest('second'));
+    await until(() => weightBytes() === 1000 + 1020, 'second');
   });
 });

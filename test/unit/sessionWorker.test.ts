@@ -3,6 +3,7 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { GREEDY, type FromWorker, type ToWorker } from '../../src/protocol';
 import { tinyConfig, tinyModel } from '../checkpoints';
+import { loadRequest } from '../load';
 
 /** The built worker as the host starts it, with everything it said. */
 class Worker {
@@ -70,7 +71,7 @@ describe('worker process', () => {
   afterEach(() => worker.end());
 
   const load = (modelDir = dir): ToWorker => ({
-    ...{ kind: 'load', modelDir, contextTokens: 1024, adapter: null },
+    ...{ kind: 'load', inUseBytes: 0, ...loadRequest(modelDir, { contextTokens: 1024 }) },
   });
   const ready = async () => {
     worker.tell(load());

@@ -31,11 +31,23 @@ export interface Memory {
   update(key: string, value: unknown): Thenable<void>;
 }
 
+/** The settings that decide which model runs, and how. */
+export type ModelSettings = Pick<
+  Settings,
+  | 'enabled'
+  | 'model'
+  | 'precision'
+  | 'contextTokens'
+  | 'cacheMemoryMiB'
+  | 'powerPreference'
+  | 'adapter'
+>;
+
 /** What the models are kept with. */
 export interface ModelsOptions {
   store: ModelStore;
   bundledDir: string;
-  settings(): Pick<Settings, 'enabled' | 'model' | 'contextTokens' | 'adapter'>;
+  settings(): ModelSettings;
   worker: Pick<WorkerRelay, 'start' | 'stop' | 'state'>;
   ui: ModelUi;
   memory: Memory;
@@ -111,8 +123,15 @@ export class Models {
   }
 
   private loadOf(modelDir: string): Load {
-    const { contextTokens, adapter } = this.options.settings();
-    return { modelDir, contextTokens: contextTokens || null, adapter: adapter || null };
+    const settings = this.options.settings();
+    return {
+      modelDir,
+      contextTokens: settings.contextTokens || null,
+      adapter: settings.adapter || null,
+      powerPreference: settings.powerPreference,
+      precision: settings.precision,
+      cacheBytes: settings.cacheMemoryMiB * 2 ** 20 || null,
+    };
   }
 
   private serve(load: Load): void {

@@ -6,6 +6,7 @@ import type {
   CompletionRequest,
   DeviceInfo,
   FromWorker,
+  LoadRequest,
   ModelInfo,
   StopReason,
   Timings,
@@ -20,8 +21,8 @@ export type WorkerState =
   /** `retryMs` is null when starting again would fail again, as with a model that is not there. */
   | { kind: 'failed'; message: string; retryMs: number | null };
 
-/** The load order without its tag. */
-export type Load = Omit<Extract<ToWorker, { kind: 'load' }>, 'kind'>;
+/** What a worker is started with. */
+export type Load = LoadRequest;
 
 /** A finished completion. */
 export interface Completion {
@@ -37,6 +38,8 @@ export interface WorkerOptions {
   log(line: string): void;
   /** Called after `state` or `busy` has changed. */
   onChange(): void;
+  /** What other workers' models take of the GPU's memory, in bytes; asked at every start. */
+  inUseBytes?(): number;
   /** Milliseconds before a dead worker is started again, doubled up to `maxRetryMs`. */
   retryMs?: number;
   maxRetryMs?: number;
@@ -66,7 +69,13 @@ export class WorkerClient {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions) {
-    this.options = { retryMs: 500, maxRetryMs: 30_000, healthyMs: 60_000, ...options };
+    this.options = {
+      retryMs: 500,
+      maxRetryMs: 30_000,
+      healthyMs: 60_000,
+      inUseBytes: () => 0,
+      ...options,
+    };
   }
 
   get state(): WorkerState {
@@ -164,7 +173,7 @@ export class WorkerClient {
     );
     this.options.log(`worker ${child.pid ?? ''} started`);
     this.become({ kind: 'starting', fraction: 0, what: 'starting' });
-    this.send({ kind: 'load', ...load });
+    this.send({ kind: 'load', inUseBytes: this.options.inUseBytes(), ...load });
   }
 
   /** Ends the process without starting another. */

@@ -1,6 +1,6 @@
 // Two workers for a moment: the model in use goes on serving until the next one is ready, and stays
 // if that one fails. To the rest of the host it looks like one worker.
-import type { Timings } from '../../protocol';
+import type { ModelInfo, Timings } from '../../protocol';
 import { WorkerClient, type Load, type WorkerOptions, type WorkerState } from './client';
 
 /** What a relay needs besides its workers' options. */
@@ -85,8 +85,18 @@ export class WorkerRelay {
     const worker: WorkerClient = new WorkerClient({
       ...this.options,
       onChange: () => this.changed(worker),
+      inUseBytes: () => this.inUseBytes(worker),
     });
     return worker;
+  }
+
+  /** What the models of the workers besides this one take. */
+  private inUseBytes(worker: WorkerClient): number {
+    const others = [this.current, ...this.leaving].filter((other) => other && other !== worker);
+    return others.reduce(
+      (sum, { state }) => sum + (state.kind === 'ready' ? bytesOf(state.model) : 0),
+      0,
+    );
   }
 
   private changed(worker: WorkerClient): void {
@@ -129,6 +139,11 @@ export class WorkerRelay {
     this.leaving.delete(worker);
     worker.stop();
   }
+}
+
+/** Weights and a full cache. */
+function bytesOf({ weightBytes, kvBytesPerToken, contextTokens }: ModelInfo): number {
+  return weightBytes + kvBytesPerToken * contextTokens;
 }
 
 function isSame(a: Load, b: Load | undefined): boolean {
