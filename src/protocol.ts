@@ -13,11 +13,20 @@ export interface CompletionRequest {
   prefix: string;
   /** Text after the cursor that the model may see (see text/window.ts). */
   suffix: string;
+  /** Text of other files, the most useful first; empty unless `ModelInfo.snippets`. */
+  snippets: readonly Snippet[];
   /** Most tokens to generate. */
   maxTokens: number;
   /** 'line' ends at the first newline after some text, 'block' with the block (text/extent.ts). */
   extent: 'line' | 'block';
   sampling: Sampling;
+}
+
+/** A few lines of another file that belong to what is being written. */
+export interface Snippet {
+  /** As `CompletionRequest.path`. */
+  path: string;
+  text: string;
 }
 
 /** How the next token is chosen. `temperature` 0 is greedy and ignores the rest. */
@@ -72,6 +81,8 @@ export type StopReason = 'end' | 'line' | 'length' | 'cancelled';
 export interface Timings {
   /** Tokens of the whole prompt. */
   promptTokens: number;
+  /** Those of them that are snippets of other files, with their paths. */
+  snippetTokens: number;
   /** Prompt tokens whose keys and values were still in the cache. */
   reusedTokens: number;
   /** Most passes any prefilled chunk took. */
@@ -106,4 +117,6 @@ export interface ModelInfo {
   weightBytes: number;
   /** The model knows fill-in-the-middle; without it only the text before the cursor is used. */
   fillInTheMiddle: boolean;
+  /** The model was trained with snippets of other files in its prompt. */
+  snippets: boolean;
 }

@@ -40,6 +40,7 @@ export async function complete(args: string[]): Promise<void> {
   }
   const request: CompletionRequest = {
     ...(await readCursor(positionals[0])),
+    snippets: [],
     maxTokens,
     extent: values.line ? 'line' : 'block',
     sampling: GREEDY,

@@ -137,7 +137,15 @@ function requestAt(
   const window = completionWindow(before, after);
   // Packages are shown under their own names, as they would be in their own workspace.
   const shown = path.startsWith('node_modules/') ? basename(path) : path;
-  return { path: shown, language, ...window, maxTokens, extent: 'block', sampling: GREEDY };
+  return {
+    path: shown,
+    language,
+    ...window,
+    snippets: [],
+    maxTokens,
+    extent: 'block',
+    sampling: GREEDY,
+  };
 }
 
 /** The text before the cursor, the rest of its line, and the lines below. */

@@ -46,6 +46,7 @@ async function answer(
     path,
     language,
     ...completionWindow(prefix, suffix),
+    snippets: [],
     maxTokens,
     extent: 'block',
     sampling: GREEDY,

@@ -25,6 +25,8 @@ export interface Settings {
   cacheMemoryMiB: number;
   /** Which of several GPUs to prefer. */
   powerPreference: PowerPreference;
+  /** Whether the model also sees lines of other files. */
+  contextFiles: boolean;
   /** Part of a graphics adapter's name; '' lets the system choose. */
   adapter: string;
 }
@@ -49,6 +51,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   precision: choice(['auto', 'f16', 'int8', 'int4']),
   cacheMemoryMiB: integer(0, 0, 65_536),
   powerPreference: choice(['high-performance', 'low-power']),
+  contextFiles: flag(true),
   adapter: text(''),
 };
 
@@ -68,6 +71,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     precision: read('precision'),
     cacheMemoryMiB: read('cacheMemoryMiB'),
     powerPreference: read('powerPreference'),
+    contextFiles: read('contextFiles'),
     adapter: read('adapter'),
   };
 }

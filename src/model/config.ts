@@ -47,6 +47,8 @@ export interface ModelConfig {
   eosTokens: number[];
   /** int8 group-wise weights (models/README.md), or null for plain floats. */
   quantization: { groupSize: number } | null;
+  /** Trained with snippets of other files in the prompt: `"lckv_prompt": {"snippets": true}`. */
+  snippets: boolean;
 }
 
 /** Larger numbers in a config are a mistake or an attack; nothing is sized by them. */
@@ -100,7 +102,15 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
     bosToken: fields.tokens('bos_token_id', vocabSize, 1)[0] ?? null,
     eosTokens: fields.tokens('eos_token_id', vocabSize, 2),
     quantization: parseQuantization(fields, file, sizes),
+    snippets: parseSnippets(fields, file),
   };
+}
+
+function parseSnippets(fields: Fields, file: string): boolean {
+  const prompt = fields.raw('lckv_prompt');
+  return (
+    prompt !== undefined && new Fields(prompt, `${file}: lckv_prompt`).boolean('snippets', false)
+  );
 }
 
 interface Layout {

@@ -14,6 +14,15 @@ export interface PromptRequest {
   prefix: string;
   /** Text after the cursor. */
   suffix: string;
+  /** Text of other files, the most useful first; empty for a model not trained with any. */
+  snippets: readonly { path: string; text: string }[];
+}
+
+/** A prompt's token ids. */
+export interface Prompt {
+  ids: number[];
+  /** How many of them are snippets with their marks and paths. */
+  snippetTokens: number;
 }
 
 /** The smallest budget that holds a sensible prompt, in tokens. */
@@ -23,31 +32,39 @@ export const MIN_PROMPT_TOKENS = 16;
 const SUFFIX_SHARE = 1 / 4;
 /** Of the budget, language and path get at most this share. */
 const HEADER_SHARE = 1 / 8;
+/** Of the budget, all snippets together get at most this share. */
+const SNIPPETS_SHARE = 1 / 4;
+/** A snippet that would have less room than this is left out, in tokens. */
+const MIN_SNIPPET_TOKENS = 24;
 /** The left edge moves by this share of the prefix's budget. */
 const STEP_SHARE = 1 / 4;
 
 /**
  * The prompt's token ids, at most `budgetTokens` of them. Models with fill-in-the-middle tokens
- * get `<|path|> language path <|suffix|> suffix <|prefix|> prefix`, others BOS and the prefix.
+ * get `<|path|> language path`, `<|snippet|> path code` for each snippet, `<|suffix|> suffix` and
+ * `<|prefix|> prefix`; others BOS and the prefix.
  */
 export function buildPrompt(
   tokenizer: Tokenizer,
   request: PromptRequest,
   budgetTokens: number,
   bosToken: number | null = null,
-): number[] {
+): Prompt {
   if (budgetTokens < MIN_PROMPT_TOKENS) {
     throw new RangeError(`${budgetTokens} tokens hold no prompt, at least ${MIN_PROMPT_TOKENS} do`);
   }
   const marks = fillInTheMiddleMarks(tokenizer);
   if (!marks) {
     const start = bosToken !== null && tokenizer.specialIds.has(bosToken) ? [bosToken] : [];
-    return [...start, ...prefixTokens(tokenizer, request.prefix, budgetTokens - start.length)];
+    const prefix = prefixTokens(tokenizer, request.prefix, budgetTokens - start.length);
+    return { ids: [...start, ...prefix], snippetTokens: 0 };
   }
   const header = headerTokens(tokenizer, request, Math.floor(budgetTokens * HEADER_SHARE));
-  const suffix = suffixTokens(tokenizer, request.suffix, Math.floor(budgetTokens * SUFFIX_SHARE));
-  const start = [marks.path, ...header, marks.suffix, ...suffix, marks.prefix];
-  return [...start, ...prefixTokens(tokenizer, request.prefix, budgetTokens - start.length)];
+  const suffix = startTokens(tokenizer, request.suffix, Math.floor(budgetTokens * SUFFIX_SHARE));
+  const snippets = snippetTokens(tokenizer, request, Math.floor(budgetTokens * SNIPPETS_SHARE));
+  const start = [marks.path, ...header, ...snippets, marks.suffix, ...suffix, marks.prefix];
+  const prefix = prefixTokens(tokenizer, request.prefix, budgetTokens - start.length);
+  return { ids: [...start, ...prefix], snippetTokens: snippets.length };
 }
 
 /** The ids that frame a fill-in-the-middle prompt, or null when the model was trained without. */
@@ -68,8 +85,20 @@ function headerTokens(tokenizer: Tokenizer, request: PromptRequest, budget: numb
   return tokenizer.encode(`${request.language} ${file}`).slice(0, budget);
 }
 
-/** The start of the text after the cursor, cut before a line if there is one to cut before. */
-function suffixTokens(tokenizer: Tokenizer, text: string, budget: number): number[] {
+/** The snippets with their marks and paths; the last one that finds room may lack its end. */
+function snippetTokens(tokenizer: Tokenizer, request: PromptRequest, budget: number): number[] {
+  const mark = tokenizer.special('<|snippet|>');
+  const all: number[] = [];
+  for (const { path, text } of mark === null ? [] : request.snippets) {
+    const room = budget - all.length - 1;
+    if (room < MIN_SNIPPET_TOKENS) break;
+    all.push(mark!, ...startTokens(tokenizer, `${path}\n${text.replace(/\r?\n$/, '')}`, room));
+  }
+  return all;
+}
+
+/** The start of a text, cut before a line if there is one to cut before. */
+function startTokens(tokenizer: Tokenizer, text: string, budget: number): number[] {
   const tokens = tokenizer.encode(text);
   if (tokens.length <= budget) return tokens;
   for (let end = budget; end > 0; end--) {

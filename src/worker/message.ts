@@ -3,7 +3,13 @@
  * started by hand or by another version must not crash over a message.
  */
 import { Fields } from '../model/fields';
-import type { CompletionRequest, PowerPreference, PrecisionChoice, ToWorker } from '../protocol';
+import type {
+  CompletionRequest,
+  PowerPreference,
+  PrecisionChoice,
+  Snippet,
+  ToWorker,
+} from '../protocol';
 
 /** The first is what an absent field means. */
 const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f16', 'int8', 'int4'];
@@ -56,6 +62,15 @@ function parseId(fields: Fields): number {
   return fields.integer('id', 0, Number.MAX_SAFE_INTEGER);
 }
 
+function parseSnippets(fields: Fields): Snippet[] {
+  const found = fields.raw('snippets');
+  if (!Array.isArray(found)) throw fields.fault('snippets', 'a list');
+  return found.map((json: unknown, index) => {
+    const snippet = new Fields(json, `message: request: snippets[${index}]`);
+    return { path: snippet.string('path'), text: snippet.string('text') };
+  });
+}
+
 function parseRequest(json: unknown): CompletionRequest {
   const fields = new Fields(json, 'message: request');
   const extent = fields.string('extent');
@@ -66,6 +81,7 @@ function parseRequest(json: unknown): CompletionRequest {
     language: fields.string('language'),
     prefix: fields.string('prefix'),
     suffix: fields.string('suffix'),
+    snippets: parseSnippets(fields),
     maxTokens: fields.integer('maxTokens', 1, 1 << 16),
     extent,
     sampling: {

@@ -3,7 +3,7 @@
  * Knows both text and tokens; knows no messages.
  */
 import { Engine } from '../engine/engine';
-import { generate, type GenerateStats } from '../engine/generate';
+import { generate } from '../engine/generate';
 import { Gpu } from '../engine/gpu';
 import { openCheckpoint, type Checkpoint } from '../model/checkpoint';
 import type { ModelConfig } from '../model/config';
@@ -15,12 +15,11 @@ import type {
   ModelInfo,
   PowerPreference,
   PrecisionChoice,
-  StopReason,
-  Timings,
 } from '../protocol';
 import { modelFacts } from './facts';
 import { availableMemory } from './memory';
 import { BlockExtent, LineExtent } from '../text/extent';
+import { Turn, type Completed } from './turn';
 
 export interface SessionOptions {
   /** Most tokens of prompt and completion together; default: by device, see below. */
@@ -38,12 +37,6 @@ export interface SessionOptions {
   /** Called with the share of the current step that is done, 0 to 1, and the step in words. */
   onProgress?: (fraction: number, what: string) => void;
   signal?: AbortSignal;
-}
-
-/** How a completion ended; every request ends in one. */
-export interface Completed {
-  reason: StopReason;
-  timings: Timings;
 }
 
 /** Prompts the bundled model was trained on, in tokens. */
@@ -73,6 +66,7 @@ export class Session {
       contextTokens: engine.contextTokens,
       weightBytes: engine.weightBytes,
       fillInTheMiddle: fillInTheMiddleMarks(tokenizer) !== null,
+      snippets: checkpoint.config.snippets,
     };
   }
 
@@ -126,29 +120,21 @@ export class Session {
     request: CompletionRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<string, Completed> {
-    const begin = performance.now();
     const before = this.turn;
-    const turn = (this.turn = new Turn());
+    const turn = (this.turn = new Turn(signal));
     before?.abort();
-    const stats: GenerateStats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-    const timings = { ...stats, generatedTokens: 0, firstTextMs: null as number | null };
-    const ended = (reason: StopReason): Completed => ({
-      reason,
-      timings: { ...timings, ...stats, totalMs: performance.now() - begin },
-    });
-    const stop = signal ? AbortSignal.any([signal, turn.signal]) : turn.signal;
     try {
-      await before?.ended;
-      if (stop.aborted) return ended('cancelled');
-      const pieces = this.pieces(request, stop, stats, () => timings.generatedTokens++);
+      await before?.over;
+      turn.signal.throwIfAborted();
+      const pieces = this.pieces(request, turn);
       for (;;) {
         const { value, done } = await pieces.next();
-        if (done) return ended(value);
-        timings.firstTextMs ??= performance.now() - begin;
+        if (done) return turn.completed(value);
+        turn.wrote();
         yield value;
       }
     } catch (error) {
-      if (stop.aborted) return ended('cancelled');
+      if (turn.signal.aborted) return turn.completed('cancelled');
       throw error;
     } finally {
       turn.end();
@@ -158,7 +144,7 @@ export class Session {
   /** Cancels what runs and frees the device. */
   async dispose(): Promise<void> {
     this.turn?.abort();
-    await this.turn?.ended;
+    await this.turn?.over;
     this.engine.dispose();
     this.gpu.dispose();
   }
@@ -166,24 +152,21 @@ export class Session {
   /** The text of one request, empty pieces left out. */
   private async *pieces(
     request: CompletionRequest,
-    signal: AbortSignal,
-    stats: GenerateStats,
-    onToken: () => void,
+    turn: Turn,
   ): AsyncGenerator<string, 'end' | 'line' | 'length'> {
-    const { config, contextTokens } = this.engine;
-    const maxTokens = Math.min(request.maxTokens, contextTokens >> 1);
-    const budget = contextTokens - maxTokens;
-    const prompt = buildPrompt(this.tokenizer, request, budget, config.bosToken);
+    const maxTokens = this.maxTokens(request);
+    const prompt = this.prompt(request, turn);
     if (prompt.length === 0) return 'end';
     const { stopTokens } = this;
+    const { signal } = turn;
     const { sampling } = request;
     const options = { maxTokens, stopTokens, sampling, signal };
-    const tokens = generate(this.engine, prompt, options, stats);
+    const tokens = generate(this.engine, prompt, options, turn.stats);
     const decoder = this.tokenizer.createDecoder();
     const extent = request.extent === 'line' ? new LineExtent() : new BlockExtent(request);
     for (;;) {
       const { value, done } = await tokens.next();
-      if (!done) onToken();
+      if (!done) turn.generatedTokens++;
       let text = extent.take(done ? decoder.flush() : decoder.push(value));
       if (done) text += extent.flush();
       if (text !== '') yield text;
@@ -191,27 +174,17 @@ export class Session {
       if (done) return value;
     }
   }
-}
 
-/** One request's hold on the engine. */
-class Turn {
-  /** Resolves when the request has let go of the engine. */
-  readonly ended: Promise<void>;
-  readonly end: () => void;
-  private readonly controller = new AbortController();
-
-  constructor() {
-    let end = () => {};
-    this.ended = new Promise((resolve) => (end = resolve));
-    this.end = end;
+  private prompt(request: CompletionRequest, turn: Turn): number[] {
+    const budget = this.engine.contextTokens - this.maxTokens(request);
+    const { bosToken } = this.engine.config;
+    const { ids, snippetTokens } = buildPrompt(this.tokenizer, request, budget, bosToken);
+    turn.snippetTokens = snippetTokens;
+    return ids;
   }
 
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  abort(): void {
-    this.controller.abort();
+  private maxTokens({ maxTokens }: CompletionRequest): number {
+    return Math.min(maxTokens, this.engine.contextTokens >> 1);
   }
 }
 

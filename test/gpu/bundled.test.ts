@@ -93,7 +93,7 @@ describe('editing a document with the bundled model', function () {
       let all = 0;
       for (const [step, { prefix, suffix }] of textEdits(EDITS).entries()) {
         const place = { path: 'src/list.ts', language: 'typescript', prefix, suffix };
-        const prompt = buildPrompt(tokenizer, place, 240);
+        const { ids: prompt } = buildPrompt(tokenizer, { ...place, snippets: [] }, 240);
         fresh.crop(0);
         const expected = await greedy(fresh, prompt, 3);
         const { tokens, stats } = await greedy(reused, prompt, 3);

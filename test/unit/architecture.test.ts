@@ -46,6 +46,10 @@ const rooms: Record<string, Room> = {
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
   'src/host/generate': { imports: ['src/protocol', 'src/text'], packages: /^vscode$/ },
+  'src/host/context': {
+    imports: ['src/protocol', 'src/text'],
+    packages: new RegExp(`^(${NODE}|vscode)$`),
+  },
   'src/host/status': {
     imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],
     packages: /^vscode$/,

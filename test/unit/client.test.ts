@@ -56,6 +56,7 @@ const requestOf = (prefix: string): CompletionRequest => ({
   language: 'typescript',
   prefix,
   suffix: '',
+  snippets: [],
   maxTokens: 8,
   extent: 'line',
   sampling: GREEDY,

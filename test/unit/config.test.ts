@@ -49,6 +49,7 @@ describe('config', () => {
       bosToken: 1,
       eosTokens: [2, 3],
       quantization: null,
+      snippets: false,
     });
     assert.deepEqual(layers[0], { reads: 0, strict: false, window: null, computesKv: true });
     assert.deepEqual(layers[2], { reads: 6, strict: true, window: 100, computesKv: false });
@@ -163,6 +164,15 @@ describe('config', () => {
       /quantization: format: found "gptq", expected "int8-group"/,
     );
     assert.throws(() => parse({ quantization_config: {} }), /quantization_config: found {}/);
+  });
+
+  it('reads whether the model was trained with snippets', () => {
+    assert.equal(parse({ lckv_prompt: { snippets: true } }).snippets, true);
+    assert.equal(parse({ lckv_prompt: {} }).snippets, false);
+    assert.throws(
+      () => parse({ lckv_prompt: { snippets: 'yes' } }),
+      /lckv_prompt: snippets: found "yes", expected true or false/,
+    );
   });
 
   const bad: [object, RegExp][] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { buildPrompt, fillInTheMiddleMarks } from '../../src/model/prompt';
+import { buildPrompt as build, fillInTheMiddleMarks } from '../../src/model/prompt';
 import { Tokenizer } from '../../src/model/tokenizer';
 import { seededRandom } from '../../src/engine/sample';
 
@@ -8,7 +8,8 @@ const tokenizer = await Tokenizer.open('test/fixtures/tiny-tokenizer');
 const [PATH, SUFFIX, PREFIX] = ['<|path|>', '<|suffix|>', '<|prefix|>'].map((name) =>
   tokenizer.special(name)!,
 );
-const file = { path: 'src/a.ts', language: 'typescript' };
+const file = { path: 'src/a.ts', language: 'typescript', snippets: [] };
+const buildPrompt = (...input: Parameters<typeof build>) => build(...input).ids;
 const source = readFileSync('src/model/prompt.ts', 'utf8');
 
 const text = (ids: number[]) => {
@@ -47,7 +48,7 @@ describe('prompt', () => {
       const cursor = Math.floor(random() * source.length);
       const budget = 16 + Math.floor(random() * 600);
       const request = {
-        language: 'typescript',
+        ...file,
         path: 'folder/'.repeat(Math.floor(random() * 40)) + 'file.ts',
         prefix: source.slice(0, cursor),
         suffix: source.slice(cursor),
@@ -109,7 +110,13 @@ describe('prompt', () => {
   });
 
   it('shortens a long path to the file name', () => {
-    const request = { language: 'c', path: `${'long/'.repeat(50)}x.c`, prefix: 'a', suffix: '' };
+    const request = {
+      ...file,
+      language: 'c',
+      path: `${'long/'.repeat(50)}x.c`,
+      prefix: 'a',
+      suffix: '',
+    };
     assert.equal(parts(buildPrompt(tokenizer, request, 100)).header, 'c x.c');
   });
 
@@ -126,6 +133,49 @@ describe('prompt', () => {
     assert.deepEqual(buildPrompt(plain, request, 64, 77), plain.encode('let a'));
     const long = buildPrompt(plain, { ...request, prefix: source }, 64, 0);
     assert.ok(long.length <= 64 && long[0] === 0);
+  });
+
+  it('puts snippets between path and suffix, in their order, without their last line break', () => {
+    const snippets = [
+      { path: 'b.ts', text: 'export const b = 1;\n' },
+      { path: 'src/c.ts', text: 'let c;' },
+    ];
+    const mark = tokenizer.special('<|snippet|>')!;
+    const request = { ...file, snippets, prefix: 'let a', suffix: ';\n' };
+    const { ids, snippetTokens } = build(tokenizer, request, 400);
+    const shown = [
+      ...[mark, ...tokenizer.encode('b.ts\nexport const b = 1;')],
+      ...[mark, ...tokenizer.encode('src/c.ts\nlet c;')],
+    ];
+    const begin = ids.indexOf(mark);
+    assert.equal(text(ids.slice(1, begin)), 'typescript src/a.ts');
+    assert.deepEqual(ids.slice(begin, ids.indexOf(SUFFIX)), shown);
+    assert.equal(snippetTokens, shown.length);
+  });
+
+  it('gives snippets a quarter at most, cuts the last at a line and leaves out what is too short', () => {
+    const lines = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};`).join('\n');
+    const snippets = ['b.ts', 'c.ts', 'd.ts'].map((path) => ({ path, text: lines }));
+    for (const budget of [64, 200, 400, 1000, 3000]) {
+      const request = { ...file, snippets, prefix: 'let a', suffix: source };
+      const { ids, snippetTokens } = build(tokenizer, request, budget);
+      assert.ok(ids.length <= budget && snippetTokens <= budget / 4);
+      if (budget < 100) assert.equal(snippetTokens, 0);
+      else assert.ok(snippetTokens > budget / 8);
+      const end = ids.indexOf(SUFFIX);
+      const last = text(ids.slice(end - snippetTokens, end));
+      assert.ok(snippetTokens === 0 || last.endsWith(';'), last);
+    }
+  });
+
+  it('keeps the same snippets whatever is typed', () => {
+    const snippets = [{ path: 'b.ts', text: source.slice(0, 2000) }];
+    const until = (prefix: string) => {
+      const ids = buildPrompt(tokenizer, { ...file, snippets, prefix, suffix: '' }, 500);
+      return ids.slice(0, ids.indexOf(PREFIX));
+    };
+    for (const length of [0, 10, 500, 3000])
+      assert.deepEqual(until(source.slice(0, length)), until(''));
   });
 
   it('refuses a budget too small for a prompt', () => {

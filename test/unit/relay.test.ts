@@ -47,7 +47,7 @@ describe('WorkerRelay', () => {
   let refused: [string, string, boolean][];
 
   async function ask(prefix = 'now'): Promise<string | undefined> {
-    const limits = { maxTokens: 8, extent: 'line', sampling: GREEDY } as const;
+    const limits = { maxTokens: 8, extent: 'line', sampling: GREEDY, snippets: [] } as const;
     const request = { path: 'a.ts', language: 'typescript', prefix, suffix: '', ...limits };
     return (await relay.complete(request, new AbortController().signal))?.text;
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { seededRandom } from '../../src/engine/sample';
 import { GREEDY, type CompletionRequest, type Timings } from '../../src/protocol';
 import { LineExtent } from '../../src/text/extent';
-import { Session, type Completed } from '../../src/worker/session';
+import { Session } from '../../src/worker/session';
+import type { Completed } from '../../src/worker/turn';
 import { tinyConfig, tinyModel } from '../checkpoints';
 
 const request = (fields: Partial<CompletionRequest> = {}): CompletionRequest => ({
@@ -12,6 +13,7 @@ const request = (fields: Partial<CompletionRequest> = {}): CompletionRequest => 
   language: 'typescript',
   prefix: 'const a = 1;\nfunction b() {\n  return ',
   suffix: ';\n}\n',
+  snippets: [],
   maxTokens: 24,
   extent: 'block',
   sampling: GREEDY,
@@ -58,6 +60,7 @@ describe('session', () => {
       kvBytesPerToken: 3 * 2 * 2 * 8 * 4,
       standardKvBytesPerToken: 4 * 2 * 2 * 8 * 4,
       fillInTheMiddle: true,
+      snippets: false,
     });
     assert.ok(weightBytes >= parameters && parameters > 295 * 32);
     assert.ok(session.device.description.length > 0);
@@ -99,7 +102,7 @@ describe('session', () => {
     assert.ok(passes >= 1);
     const expected: (keyof Timings)[] = [
       ...(['firstTextMs', 'generatedTokens', 'passes', 'prefillMs'] as const),
-      ...(['promptTokens', 'reusedTokens', 'totalMs'] as const),
+      ...(['promptTokens', 'reusedTokens', 'snippetTokens', 'totalMs'] as const),
     ];
     assert.deepEqual(Object.keys(timings).sort(), expected);
   });

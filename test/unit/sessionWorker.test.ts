@@ -51,7 +51,7 @@ const ask = (id: number, prefix = 'let a = ', maxTokens = 8): ToWorker => ({
   kind: 'complete',
   id,
   request: {
-    ...{ path: 'a.ts', language: 'typescript', prefix, suffix: ';\n' },
+    ...{ path: 'a.ts', language: 'typescript', prefix, suffix: ';\n', snippets: [] },
     ...{ maxTokens, extent: 'block', sampling: GREEDY },
   },
 });

@@ -19,9 +19,11 @@ const model: ModelInfo = {
   standardKvBytesPerToken: 6144,
   weightBytes: 84_000_000,
   fillInTheMiddle: true,
+  snippets: false,
 };
 const timings: Timings = {
   promptTokens: 100,
+  snippetTokens: 0,
   reusedTokens: 97,
   passes: 4,
   generatedTokens: 8,

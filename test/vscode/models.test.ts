@@ -1,17 +1,16 @@
 // Models in a real VS Code: the setting changes while completion goes on.
 import { strict as assert } from 'node:assert';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/host/main';
-import { randomTensors, safetensors, tinyConfig } from '../checkpoints';
+import { extension, settings } from './editor';
+import { tinyFolder } from './tiny';
 
 const START_MS = 120_000;
 
-const extension = vscode.extensions.getExtension<Api>('lckv-code.lckv-code')!;
-const settings = () => vscode.workspace.getConfiguration('lckv');
 let api: Api;
 
 /** The name of the model that serves, or what is the matter. */
@@ -42,17 +41,6 @@ describe('Models in VS Code', () => {
   let valueBefore: unknown;
   let bundled: string;
 
-  /** A model folder with random weights. */
-  async function tinyFolder(name: string, seed: number): Promise<string> {
-    const dir = join(root, name);
-    const fixture = join('test', 'fixtures', 'tiny-tokenizer', 'tokenizer.json');
-    await mkdir(dir);
-    await writeFile(join(dir, 'config.json'), JSON.stringify(tinyConfig));
-    await writeFile(join(dir, 'model.safetensors'), safetensors(randomTensors(tinyConfig, seed)));
-    await cp(join(extension.extensionPath, fixture), join(dir, 'tokenizer.json'));
-    return dir;
-  }
-
   before(async () => {
     api = await extension.activate();
     root = await mkdtemp(join(tmpdir(), 'lckv-vscode-'));
@@ -77,7 +65,7 @@ describe('Models in VS Code', () => {
     const seen = new Set<string>();
     const pids = new Set<number>();
     const names = ['first', 'second', 'third'];
-    const folders = await Promise.all(names.map((name, i) => tinyFolder(name, i + 1)));
+    const folders = await Promise.all(names.map((name, i) => tinyFolder(root, name, {}, i + 1)));
     for (const turn of [0, 1, 2, 0, 1]) {
       await choose(folders[turn]);
       for (let i = 0; serving() !== names[turn]; i++) {

@@ -1,7 +1,7 @@
 // The commands that write more than a suggestion: code for an instruction, or the rest of a block.
 // The worker writes, a preview shows, and nothing is in the document before it is accepted.
 import * as vscode from 'vscode';
-import { GREEDY, type CompletionRequest, type ModelInfo } from '../../protocol';
+import { GREEDY, type CompletionRequest, type ModelInfo, type Snippet } from '../../protocol';
 import { trimCompletion, type Trimmed } from '../../text/trim';
 import { completionWindow } from '../../text/window';
 import { accepting, cancelling } from './actions';
@@ -22,6 +22,8 @@ export interface GeneratorParts {
   model(): ModelInfo | undefined;
   /** Most tokens of one generation. */
   maxTokens(): number;
+  /** What of other files the model sees, the same as for a suggestion. */
+  snippets(uri: string): readonly Snippet[];
   /** Called before a generation takes the worker, so that no suggestion is in its way. */
   onStart(): void;
   log(message: string): void;
@@ -183,6 +185,7 @@ export class Generator implements vscode.Disposable {
       path: vscode.workspace.asRelativePath(document.uri, false).replaceAll('\\', '/'),
       language: document.languageId,
       ...completionWindow(place.prefix, place.suffix),
+      snippets: this.parts.snippets(document.uri.toString()),
       maxTokens: this.parts.maxTokens(),
       extent: 'block',
       sampling: GREEDY,

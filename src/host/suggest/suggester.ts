@@ -2,7 +2,7 @@
 // The newest question wins; a generation is cancelled only when something else is typed than it
 // writes. Knows no editor.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GREEDY, type CompletionRequest } from '../../protocol';
+import { GREEDY, type CompletionRequest, type Snippet } from '../../protocol';
 import { trimCompletion, type Trimmed } from '../../text/trim';
 import { completionWindow } from '../../text/window';
 import { Flight } from './flight';
@@ -18,6 +18,9 @@ export type Complete = (
   signal: AbortSignal,
   onText: (piece: string) => void,
 ) => Promise<string | undefined>;
+
+/** What of other files goes into the prompt for a document, at once. */
+export type SnippetsOf = (uri: string) => readonly Snippet[];
 
 /** How a suggestion is asked for. */
 export interface Question {
@@ -37,6 +40,7 @@ export class Suggester {
   readonly generations = { asked: 0, ahead: 0 };
   private readonly complete: Complete;
   private readonly settings: () => Settings;
+  private readonly snippetsOf: SnippetsOf;
   private readonly memory = new Memory();
   private readonly pace = new Pace();
   private flight: Flight | undefined;
@@ -45,9 +49,10 @@ export class Suggester {
   private waiting = 0;
   private orphaned: NodeJS.Timeout | undefined;
 
-  constructor(complete: Complete, settings: () => Settings) {
+  constructor(complete: Complete, settings: () => Settings, snippetsOf: SnippetsOf = () => []) {
     this.complete = complete;
     this.settings = settings;
+    this.snippetsOf = snippetsOf;
   }
 
   /** Somebody waits for a suggestion. */
@@ -163,7 +168,7 @@ export class Suggester {
     }, ORPHAN_MS).unref();
   }
 
-  private request({ path, language, before, after }: Place): CompletionRequest {
+  private request({ uri, path, language, before, after }: Place): CompletionRequest {
     const { maxTokens, extent } = this.settings();
     const line = before.slice(before.lastIndexOf('\n') + 1);
     const automatic = line.trim() === '' ? 'block' : 'line';
@@ -171,6 +176,7 @@ export class Suggester {
       path,
       language,
       ...completionWindow(before, after),
+      snippets: this.snippetsOf(uri),
       maxTokens,
       extent: extent === 'auto' ? automatic : extent,
       sampling: GREEDY,
