@@ -1,42 +1,56 @@
-// The next token is the largest logit's index, the lowest one where several are equal. It joins the
-// sequence after the new tokens, and the step becomes that of a pass for it alone, so that passes
-// can follow one another without the CPU.
-// logits: f32 [VOCAB]; sequence: u32 [positions] of token ids. One workgroup.
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
+// The next token of a row is its largest logit's index, the lowest one where several are equal. It
+// joins the sequence after the row's branch, and the step becomes that of a pass for these tokens,
+// so that passes can follow one another without the CPU.
+// logits: f32 [rows][STRIDE]; sequence: u32 [slots] of token ids. One workgroup. ALL_ROWS: as many
+// rows as the pass has; otherwise one.
+@group(0) @binding(0) var<storage, read> logits: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> sequence: array<u32>;
 @group(0) @binding(2) var<storage, read_write> step: Step;
 
-const LANES = 256u;
 var<workgroup> best_value: array<f32, LANES>;
 var<workgroup> best_index: array<u32, LANES>;
+var<workgroup> row_count: u32;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn is_better(a: u32, b: u32) -> bool {
+  let equal = best_value[a] == best_value[b];
+  return best_value[a] > best_value[b] || (equal && best_index[a] < best_index[b]);
+}
+
+fn largest(row: u32, lane: u32) -> u32 {
   var value = -3.4e38;
-  var index = VOCAB;
-  for (var i = lane; i < VOCAB; i += LANES) {
-    if (logits[i] > value) {
-      value = logits[i];
-      index = i;
+  var index = 0u;
+  for (var i = lane; i < STRIDE / 4u; i += LANES) {
+    let four = logits[row * (STRIDE / 4u) + i];
+    for (var j = 0u; j < 4u; j++) {
+      if (four[j] > value && i * 4u + j < VOCAB) {
+        value = four[j];
+        index = i * 4u + j;
+      }
     }
   }
   best_value[lane] = value;
   best_index[lane] = index;
+  workgroupBarrier();
   for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      let other = best_value[lane + half];
-      let other_index = best_index[lane + half];
-      if (other > value || (other == value && other_index < index)) {
-        value = other;
-        index = other_index;
-        best_value[lane] = value;
-        best_index[lane] = index;
-      }
+    let other = lane + half;
+    if (lane < half && is_better(other, lane)) {
+      best_value[lane] = best_value[other];
+      best_index[lane] = best_index[other];
     }
+    workgroupBarrier();
   }
-  if (lane != 0u) { return; }
-  let next = step.start + step.count;
-  sequence[next] = index;
-  step = Step(next, 1u, 0u);
+  return best_index[0];
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  let next = end_position();
+  if (lane == 0u) { row_count = select(1u, step.count, ALL_ROWS); }
+  let rows = workgroupUniformLoad(&row_count);
+  for (var row = 0u; row < rows; row++) {
+    let index = largest(row, lane);
+    if (lane == 0u) { sequence[slot(row, next)] = index; }
+    workgroupBarrier();
+  }
+  if (lane == 0u) { step = Step(next, rows, 0u, step.branch_slots, step.branch_start); }
 }

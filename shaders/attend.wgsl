@@ -1,9 +1,9 @@
 // o[t][head] = softmax(q . K) V over the visible positions, 0 where none is visible.
 // qkv: f32 [T][QKV_STRIDE], queries first; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin);
-// keys (already rotated), values: f32 [positions][KV_WIDTH]; o: f32 [T][O_STRIDE].
+// keys (already rotated), values: f32 [slots][KV_WIDTH]; o: f32 [T][O_STRIDE].
 // A workgroup owns TOKENS tokens of one head and walks over blocks of positions with an online
 // softmax: first a lane owns a position and scores it for every token, then a lane owns a column of
-// the output. Query head a reads kv head a / QUERIES_PER_KV (grouped heads).
+// the output. Rows of branches need TOKENS = 1. Query head a reads kv head a / QUERIES_PER_KV (grouped heads).
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> rotation: array<vec2f>;
 @group(0) @binding(2) var<storage, read> keys: array<vec4f>;
@@ -30,7 +30,7 @@ fn load_queries(head: u32, first: u32, lane: u32) {
   for (var i = lane; i < TOKENS * HALF; i += LANES) {
     let token = min(first + i / HALF, step.count - 1u);
     let column = i % HALF;
-    let turn = rotation[(step.start + token) * HALF + column];
+    let turn = rotation[position_of(token) * HALF + column];
     let source = token * QKV_STRIDE + head * HEAD_DIM + column;
     let a = qkv[source] * scale;
     let b = qkv[source + HALF] * scale;
@@ -48,8 +48,8 @@ fn attend(head: u32, first: u32, lane: u32) {
   load_queries(head, first, lane);
   workgroupBarrier();
   let offset = head / QUERIES_PER_KV * HEAD_DIM;
-  let begin = visible(step.start + first).first;
-  let end = visible(step.start + min(first + TOKENS, step.count) - 1u).end;
+  let begin = visible(position_of(first)).first;
+  let end = visible(position_of(min(first + TOKENS, step.count) - 1u)).end;
   var output: array<array<f32, TOKENS>, COLUMNS>;
 
   for (var block = begin; block < end; block += BLOCK) {
@@ -60,7 +60,7 @@ fn attend(head: u32, first: u32, lane: u32) {
     for (var base = 0u; base < count; base += LANES) {
       let i = base + lane;
       let position = block + i;
-      let row = (min(position, end - 1u) * KV_WIDTH + offset) / 4u;
+      let row = (slot(first, min(position, end - 1u)) * KV_WIDTH + offset) / 4u;
       // Said outright: Dawn zeroes a variable declared in a loop only once.
       var score: array<f32, TOKENS>;
       for (var t = 0u; t < TOKENS; t++) { score[t] = 0.0; }
@@ -73,7 +73,7 @@ fn attend(head: u32, first: u32, lane: u32) {
         }
       }
       for (var t = 0u; t < TOKENS; t++) {
-        let range = visible(step.start + first + t);
+        let range = visible(position_of(first + t));
         let seen = position >= range.first && position < range.end;
         let value = select(LOWEST, score[t], seen);
         scratch[WEIGHTS + t * BLOCK + i] = value;
@@ -115,7 +115,7 @@ fn attend(head: u32, first: u32, lane: u32) {
       for (var i = 0u; i < count; i += 8u) {
         var v: array<f32, 8>;
         for (var j = 0u; j < 8u; j++) {
-          v[j] = values[min(block + i + j, end - 1u) * KV_WIDTH + column];
+          v[j] = values[slot(first, min(block + i + j, end - 1u)) * KV_WIDTH + column];
         }
         let low = vec4f(v[0], v[1], v[2], v[3]);
         let high = vec4f(v[4], v[5], v[6], v[7]);

@@ -1,28 +1,37 @@
-// y[r] = sum_c x[c] * w[r][c], added to y where ADD: decode, for devices without subgroups.
-// x: f32 [8 * BLOCKS]; y: f32 [Y_STRIDE], rows [ROW_OFFSET, ROW_OFFSET + ROWS) of w are here.
-// A workgroup owns 8 rows, 8 neighbouring lanes each: every lane strides over the row's blocks of
-// 8 columns, then the partial sums meet in workgroup memory.
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+// As matvec_subgroup.wgsl, for devices without subgroups: a workgroup owns UNITS pairs, LANES_PER_UNIT
+// neighbouring lanes each, whose partial sums meet in workgroup memory.
+@group(0) @binding(8) var<uniform> step: Step;
 
-const ROWS_PER_GROUP = 8u;
-const LANES_PER_ROW = 8u;
-var<workgroup> partial: array<f32, 64>;
+/// With NORM, sums of squares of the columns that this invocation has taken, by row.
+var<private> squares: array<f32, TOKENS>;
 
-@compute @workgroup_size(64)
+const LANES_PER_UNIT = LANES / UNITS;
+/// By row, then by lane: the two sums of a pair, and the squares.
+var<workgroup> partial: array<vec3f, TOKENS * LANES>;
+
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = min(group.x * ROWS_PER_GROUP + lane / LANES_PER_ROW, ROWS - 1u);
-  var sum = 0.0;
-  for (var block = lane % LANES_PER_ROW; block < BLOCKS; block += LANES_PER_ROW) {
-    let w = load8(row, block);
-    sum += dot(w[0], x[block * 2u]) + dot(w[1], x[block * 2u + 1u]);
+  let rows = pair_rows(min(group.x * UNITS + lane / LANES_PER_UNIT, PAIR_COUNT - 1u));
+  var sum: array<vec2f, TOKENS>;
+  for (var block = lane % LANES_PER_UNIT; block < BLOCKS; block += LANES_PER_UNIT) {
+    let a = load8(rows.x, block);
+    let b = load8(rows.y, block);
+    for (var t = 0u; t < TOKENS; t++) {
+      let v = input8(t, block);
+      sum[t] += vec2f(dot(a[0], v[0]) + dot(a[1], v[1]), dot(b[0], v[0]) + dot(b[1], v[1]));
+    }
   }
-  partial[lane] = sum;
+  for (var t = 0u; t < TOKENS; t++) { partial[t * LANES + lane] = vec3f(sum[t], squares[t]); }
   workgroupBarrier();
-  let mine = group.x * ROWS_PER_GROUP + lane;
-  if (lane >= ROWS_PER_GROUP || mine >= ROWS) { return; }
-  var total = 0.0;
-  for (var i = 0u; i < LANES_PER_ROW; i++) { total += partial[lane * LANES_PER_ROW + i]; }
-  let at = ROW_OFFSET + mine;
-  if (ADD) { y[at] += total; } else { y[at] = total; }
+  for (var i = lane; i < TOKENS * UNITS; i += LANES) {
+    let pair = group.x * UNITS + i % UNITS;
+    let t = i / UNITS;
+    var total = vec3f(0.0);
+    for (var j = 0u; j < LANES_PER_UNIT; j++) {
+      total += partial[t * LANES + i % UNITS * LANES_PER_UNIT + j];
+    }
+    var scale = 1.0;
+    if (NORM) { scale = inverseSqrt(total.z / f32(WIDTH) + EPS); }
+    if (t < step.count && pair < PAIR_COUNT) { emit(t, pair, total.xy * scale); }
+  }
 }

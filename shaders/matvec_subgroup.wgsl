@@ -1,13 +1,49 @@
-// y[r] = sum_c x[c] * w[r][c], added to y where ADD: decode, for devices with subgroups of any size.
-// x: f32 [8 * BLOCKS]; y: f32 [Y_STRIDE], rows [ROW_OFFSET, ROW_OFFSET + ROWS) of w are here.
-// A workgroup owns 8 rows, dealt out to its subgroups; the lanes of a subgroup stride over a row's
-// blocks of 8 columns, so that neighbours read neighbouring words. No barriers.
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+// Products of a matrix with one to TOKENS rows, for devices with subgroups of any size: decode.
+// An input_*.wgsl says what is multiplied, an output_*.wgsl which two rows of the matrix make a pair
+// and what becomes of their products. A workgroup owns UNITS units of PAIRS pairs, dealt out to its
+// subgroups; the lanes of a subgroup stride over the blocks of 8 columns, so that neighbours read
+// neighbouring words. No barriers; sums in f32.
+@group(0) @binding(8) var<uniform> step: Step;
 
-const ROWS_PER_GROUP = 8u;
+/// With NORM, sums of squares of the columns that this invocation has taken, by row.
+var<private> squares: array<f32, TOKENS>;
 
-@compute @workgroup_size(128)
+fn unit(first: u32, lane: u32, lanes: u32) {
+  var sum: array<array<vec2f, PAIRS>, TOKENS>;
+  // Said outright: Dawn zeroes a variable of a loop only once.
+  for (var t = 0u; t < TOKENS; t++) {
+    squares[t] = 0.0;
+    for (var p = 0u; p < PAIRS; p++) { sum[t][p] = vec2f(0.0); }
+  }
+  for (var block = lane; block < BLOCKS; block += lanes) {
+    var a: array<mat2x4f, PAIRS>;
+    var b: array<mat2x4f, PAIRS>;
+    for (var p = 0u; p < PAIRS; p++) {
+      let rows = pair_rows(min(first + p, PAIR_COUNT - 1u));
+      a[p] = load8(rows.x, block);
+      b[p] = load8(rows.y, block);
+    }
+    for (var t = 0u; t < TOKENS; t++) {
+      let v = input8(t, block);
+      for (var p = 0u; p < PAIRS; p++) {
+        sum[t][p] += vec2f(
+          dot(a[p][0], v[0]) + dot(a[p][1], v[1]),
+          dot(b[p][0], v[0]) + dot(b[p][1], v[1]),
+        );
+      }
+    }
+  }
+  for (var t = 0u; t < TOKENS; t++) {
+    var scale = 1.0;
+    if (NORM) { scale = inverseSqrt(subgroupAdd(squares[t]) / f32(WIDTH) + EPS); }
+    for (var p = 0u; p < PAIRS; p++) {
+      let product = subgroupAdd(sum[t][p]) * scale;
+      if (lane == 0u && t < step.count && first + p < PAIR_COUNT) { emit(t, first + p, product); }
+    }
+  }
+}
+
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(subgroup_id) subgroup: u32,
@@ -15,18 +51,9 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
   @builtin(subgroup_size) lanes: u32,
 ) {
-  for (var i = subgroup; i < ROWS_PER_GROUP; i += subgroups) {
-    let row = group.x * ROWS_PER_GROUP + i;
-    if (row >= ROWS) { break; }
-    var sum = 0.0;
-    for (var block = lane; block < BLOCKS; block += lanes) {
-      let w = load8(row, block);
-      sum += dot(w[0], x[block * 2u]) + dot(w[1], x[block * 2u + 1u]);
-    }
-    let total = subgroupAdd(sum);
-    if (lane == 0u) {
-      let at = ROW_OFFSET + row;
-      if (ADD) { y[at] += total; } else { y[at] = total; }
-    }
+  for (var i = subgroup; i < UNITS; i += subgroups) {
+    let first = (group.x * UNITS + i) * PAIRS;
+    if (first >= PAIR_COUNT) { break; }
+    unit(first, lane, lanes);
   }
 }

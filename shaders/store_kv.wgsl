@@ -1,7 +1,7 @@
 // Writes the new tokens' keys (rotated, RoPE with half rotation) and values into the cache, and
 // tells how much they differ from what the previous pass had put there.
 // qkv: f32 [T][QKV_STRIDE], keys at column K_COLUMN, values at V_COLUMN; keys, values: f32
-// [positions][KV_WIDTH]; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin);
+// [slots][KV_WIDTH]; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin);
 // change: f32 [T] of (sum of squared differences, sum of squares). A workgroup owns one token.
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> rotation: array<vec2f>;
@@ -22,12 +22,13 @@ fn compare(before: f32, after: f32) -> vec2f {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let token = group.x;
-  let position = step.start + token;
+  let position = position_of(token);
+  let target_row = slot(token, position);
   let source = token * QKV_STRIDE;
   var sum = vec2f(0.0);
   for (var pair = lane; pair < KV_WIDTH / 2u; pair += LANES) {
     let column = pair / HALF * HEAD_DIM + pair % HALF;
-    let at = position * KV_WIDTH + column;
+    let at = target_row * KV_WIDTH + column;
     let turn = rotation[position * HALF + pair % HALF];
     let a = qkv[source + K_COLUMN + column];
     let b = qkv[source + K_COLUMN + column + HALF];

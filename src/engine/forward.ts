@@ -8,6 +8,7 @@ import type { Gpu } from './gpu';
 import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Model } from './model';
 import { Recorder } from './recorder';
+import type { Stage } from './stage';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -19,6 +20,9 @@ export interface ForwardOptions {
   signal?: AbortSignal;
 }
 
+/** For kernels that take one row of any pass. */
+const ONE_ROW = { count: 1, end: 0 };
+
 export class Forward {
   private readonly gpu: Gpu;
   private readonly model: Model;
@@ -26,6 +30,8 @@ export class Forward {
   private readonly config: ModelConfig;
   private readonly recorder: Recorder;
   private readonly groups: GroupStages[];
+  /** A whole pass: embedding, layers, head. */
+  private readonly everything: Stage[];
   private readonly iteration: Iteration;
 
   constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig) {
@@ -35,6 +41,8 @@ export class Forward {
     this.config = config;
     this.recorder = new Recorder(gpu.device);
     this.groups = groupStages(model, config);
+    const layers = model.layers.flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
+    this.everything = [model.embed, ...layers, model.head];
     this.iteration = new Iteration(gpu, model, cache, this.recorder);
   }
 
@@ -54,7 +62,9 @@ export class Forward {
     this.recorder.reset();
     this.writeSequence(start, tokens);
     this.writeStep(start, count);
-    this.recorder.run([this.model.embed], count);
+    const rows = { count, end: start + count };
+    const kind = count === 1 ? 'one' : 'many';
+    this.recorder.run([this.model.embed], kind, rows);
 
     let passes = 1;
     for (const group of this.groups) {
@@ -62,7 +72,8 @@ export class Forward {
       if (group.cyclic && count > 1) {
         passes = Math.max(passes, await this.iteration.run(group, count, cacheOnly, options));
       } else {
-        this.recorder.run(cacheOnly ? group.upToKv : [...group.upToKv, ...group.rest], count);
+        this.recorder.run(group.upToKv, kind, rows);
+        if (!cacheOnly) this.recorder.run(group.rest, kind, rows);
       }
       if (cacheOnly) break;
     }
@@ -80,12 +91,7 @@ export class Forward {
   async decode(start: number, count: number): Promise<number[]> {
     this.writeStep(start, 1);
     for (let i = 0; i < count; i++) {
-      this.recorder.run([this.model.embed], 1);
-      for (const { upToKv, rest } of this.groups) {
-        this.recorder.run(upToKv, 1);
-        this.recorder.run(rest, 1);
-      }
-      this.recorder.run([this.model.head], 1);
+      this.recorder.run(this.everything, 'one', { count: 1, end: start + i + 1 });
     }
     const ids = await this.readSequence(start + 1, count);
     this.gpu.assertHealthy();
@@ -95,7 +101,7 @@ export class Forward {
   /** Logits of one of the `count` rows that the last run left in `hidden`: f32 [vocabSize]. */
   async logitsOfRow(row: number, count: number): Promise<Float32Array> {
     this.writeStep(this.cache.tokens.length - count, count, row);
-    this.recorder.run([this.model.head], 1);
+    this.recorder.run([this.model.head], 'one', ONE_ROW);
     return this.readLogits();
   }
 
@@ -110,7 +116,7 @@ export class Forward {
   }
 
   private writeStep(start: number, count: number, logitRow = count - 1): void {
-    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0]));
+    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0, 0]));
   }
 
   /** Says which tokens stand at the positions from `start` on. */
@@ -126,7 +132,7 @@ export class Forward {
   private async finish(end: number, output: ForwardOptions['output']): Promise<number> {
     let likeliest = -1;
     if (output === 'logits') {
-      this.recorder.run([this.model.head], 1);
+      this.recorder.run([this.model.head], 'one', ONE_ROW);
       [likeliest] = await this.readSequence(end, 1);
     } else {
       this.recorder.submit();

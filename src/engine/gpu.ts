@@ -18,6 +18,8 @@ const WANTED_LIMITS = [
   'maxBufferSize', // one weight matrix in one buffer
   'maxStorageBufferBindingSize', // and in one binding
   'maxComputeWorkgroupStorageSize', // more lanes for attention over wide heads
+  'maxComputeInvocationsPerWorkgroup', // the likeliest of many logits
+  'maxComputeWorkgroupSizeX',
 ] as const;
 
 /** Lanes that matmul_subgroup.wgsl lets share a load. */

@@ -6,8 +6,8 @@ import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
-import type { Stage } from './operations';
 import type { Recorder } from './recorder';
+import type { Stage } from './stage';
 
 /** The layers of a group as dispatches, cut where a run may have to stop or go back. */
 export interface GroupStages {
@@ -58,6 +58,7 @@ export class Iteration {
     cacheOnly: boolean,
     options: IterationOptions,
   ): Promise<number> {
+    const end = this.cache.tokens.length + count;
     let limit = Math.min(options.passes, count);
     if (limit > 1) this.copyRows('hidden', 0, 'groupInput', 0, count);
     this.clearNewRows(targets, count);
@@ -65,7 +66,7 @@ export class Iteration {
     let settled = 0;
     for (let pass = 1; ; pass++) {
       const active = count - settled;
-      this.recorder.run(upToKv, active);
+      this.recorder.run(upToKv, 'many', { count: active, end });
       let leaving = active;
       if (pass < limit) {
         const exact = pass - settled;
@@ -76,7 +77,7 @@ export class Iteration {
       const isWhole = leaving === count;
       if (leaving > 0 && !cacheOnly) {
         if (!isWhole) this.nextRows(settled, leaving);
-        this.recorder.run(rest, leaving);
+        this.recorder.run(rest, 'many', { count: leaving, end: end - active + leaving });
         if (!isWhole) this.copyRows('hidden', 0, 'groupOutput', settled, leaving);
       }
       settled += leaving;
@@ -141,7 +142,7 @@ export class Iteration {
 
   /** What is recorded next is for rows [firstRow, firstRow + count) of the chunk. */
   private nextRows(firstRow: number, count: number): void {
-    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0];
+    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0, 0];
     this.recorder.write(this.model.step, 0, new Uint32Array(words));
   }
 }

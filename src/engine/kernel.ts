@@ -3,8 +3,15 @@
  * Pipelines are shared by their whole source text.
  */
 
+/** The rows of a pass: new tokens one after the other, or one new token of each branch. */
+export interface Rows {
+  count: number;
+  /** Position after the rows. */
+  end: number;
+}
+
 /** Whole numbers become `u32`, `{ f32 }` becomes `f32`, booleans `bool` constants. */
-type Constants = Record<string, number | boolean | { f32: number }>;
+export type Constants = Record<string, number | boolean | { f32: number }>;
 
 /** How a kernel uses a buffer: read-only, read and written, or the uniform step. */
 export type Access = 'read' | 'write' | 'uniform';
@@ -23,8 +30,8 @@ export interface KernelSpec {
   bindings: Binding[];
   /** `enable` and `requires` lines, which must come first in WGSL. */
   directives?: string;
-  /** Workgroups in x, y for a pass over this many new tokens. */
-  workgroups: (count: number) => [number, number];
+  /** Workgroups in x, y, z for a pass over these rows. */
+  workgroups: (rows: Rows) => [number, number, number];
 }
 
 /** A pipeline with its buffers: everything a dispatch needs, made once at load. */
@@ -32,7 +39,7 @@ export interface Kernel {
   label: string;
   pipeline: GPUComputePipeline;
   bindGroup: GPUBindGroup;
-  workgroups: (count: number) => [number, number];
+  workgroups: (rows: Rows) => [number, number, number];
 }
 
 /** A shader that does not fit an adapter can fail at very many places. */
@@ -114,13 +121,28 @@ export class KernelCompiler {
   }
 }
 
-/** Records one dispatch for a pass over `count` new tokens. */
-export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, count: number): void {
-  const [x, y] = kernel.workgroups(count);
+/** Records one dispatch for a pass over these rows. */
+export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, rows: Rows): void {
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, kernel.bindGroup);
-  pass.dispatchWorkgroups(x, y);
+  pass.dispatchWorkgroups(...kernel.workgroups(rows));
 }
+
+export const read = (slot: number, buffer: GPUBuffer): Binding => ({
+  slot,
+  buffer,
+  access: 'read',
+});
+export const write = (slot: number, buffer: GPUBuffer): Binding => ({
+  slot,
+  buffer,
+  access: 'write',
+});
+export const uniformStep = (slot: number, buffer: GPUBuffer): Binding => ({
+  slot,
+  buffer,
+  access: 'uniform',
+});
 
 function constantsText(constants: Constants): string {
   return Object.entries(constants)

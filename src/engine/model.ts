@@ -4,9 +4,14 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
-import { MATMUL_TOKENS, Operations, type KernelSet, type Stage } from './operations';
+import { partsBytes } from './attention';
+import { Operations, type Activations, type KernelSet } from './operations';
+import { MATMUL_TOKENS } from './products';
+import { FEW_ROWS, type Stage } from './stage';
 import { pad8 } from './precision';
-import type { Matrix, WeightLoader } from './weights';
+import type { WeightLoader } from './weights';
+
+const STEP_BYTES = 20;
 
 /** A layer, cut after its keys and values are stored: early passes of a group end there. */
 export interface LayerStages {
@@ -25,7 +30,7 @@ export class Model {
   head!: Stage;
   /** Token ids by position: u32 [capacity + 1]. */
   readonly sequence: GPUBuffer;
-  /** start, count, logit_row: see step.wgsl. */
+  /** See step.wgsl. */
   readonly step: GPUBuffer;
   /** The residual stream: f32 [chunk][D padded]. */
   readonly hidden: GPUBuffer;
@@ -33,7 +38,7 @@ export class Model {
   readonly groupInput: GPUBuffer;
   /** Rows of a cyclic group's output, gathered as they settle. */
   readonly groupOutput: GPUBuffer;
-  /** f32 [vocabSize]. */
+  /** f32 [FEW_ROWS][V padded]; row 0 unless the pass had several branches. */
   readonly logits: GPUBuffer;
   /** How much a KV layer's rows changed in the last pass: f32 [chunk][2] (see store_kv.wgsl). */
   readonly change = new Map<number, GPUBuffer>();
@@ -63,8 +68,8 @@ export class Model {
     this.hidden = this.rows('hidden', config.hiddenSize);
     this.groupInput = this.rows('group input', config.hiddenSize);
     this.groupOutput = this.rows('group output', config.hiddenSize);
-    this.logits = this.buffer('logits', config.vocabSize * 4);
-    this.step = this.buffer('step', 16, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
+    this.logits = this.buffer('logits', FEW_ROWS * pad8(config.vocabSize) * 4);
+    this.step = this.buffer('step', STEP_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
     const rotation = this.rotationTable();
     this.operations = new Operations(device, config, cache, kernelSet, this.step, rotation);
   }
@@ -87,16 +92,10 @@ export class Model {
   }
 
   private async buildStages(weights: WeightLoader): Promise<void> {
-    const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = this.config;
-    const { operations, hidden } = this;
-    const normed = this.rows('normed', D);
-    const qkv = this.rows('qkv', (H + 2 * G) * K);
-    const attended = this.rows('attended', H * K);
-    const gateUp = this.rows('gate and up', 2 * F);
-    const activated = this.rows('activated', F);
-
+    const { operations } = this;
+    const rows = this.activations();
     const embedding = await weights.matrix(['model.embed_tokens.weight']);
-    this.embed = await operations.embedding(embedding, this.sequence, hidden);
+    this.embed = await operations.embedding(embedding, this.sequence, this.hidden);
     for (const [i, layer] of this.config.layers.entries()) {
       const name = `model.layers.${i}.`;
       const attention = `${name}self_attn.`;
@@ -109,39 +108,38 @@ export class Model {
         inputNorm: await weights.vector(`${name}input_layernorm.weight`),
         mlpNorm: await weights.vector(`${name}post_attention_layernorm.weight`),
       };
+      const change = layer.computesKv ? this.changeOf(i) : null;
       // Compiling is asynchronous: all of a layer's kernels at once.
-      const [upToKv, rest] = await Promise.all([
-        Promise.all([
-          operations.norm(hidden, weight.inputNorm, normed),
-          operations.linear(weight.qkv, normed, qkv, (H + 2 * G) * K, false),
-          ...(layer.computesKv ? [operations.storeKv(i, qkv, this.changeOf(i))] : []),
-        ]),
-        Promise.all([
-          operations.attend(i, qkv, attended),
-          operations.linear(weight.o, attended, hidden, D, true),
-          operations.norm(hidden, weight.mlpNorm, normed),
-          operations.linear(weight.gateUp, normed, gateUp, 2 * F, false),
-          operations.glu(gateUp, activated),
-          operations.linear(weight.down, activated, hidden, D, true),
-        ]),
+      const [project, ...rest] = await Promise.all([
+        operations.project(i, weight.qkv, weight.inputNorm, rows, change),
+        operations.attend(i, weight.qkv, rows),
+        operations.output(weight.o, weight.qkv, rows),
+        operations.gated(weight.gateUp, weight.mlpNorm, rows),
+        operations.down(weight.down, rows),
       ]);
-      this.layers.push({ upToKv, rest });
+      this.layers.push({ upToKv: [project], rest });
     }
-    await this.buildHead(weights, embedding);
+    const norm = await weights.vector('model.norm.weight');
+    const matrix = this.config.tieEmbeddings ? embedding : await weights.matrix(['lm_head.weight']);
+    this.head = await operations.head(matrix, norm, rows, this.sequence);
   }
 
-  private async buildHead(weights: WeightLoader, embedding: Matrix): Promise<void> {
-    const { hiddenSize: D, vocabSize } = this.config;
-    const { operations } = this;
-    const finalNorm = await weights.vector('model.norm.weight');
-    const matrix = this.config.tieEmbeddings ? embedding : await weights.matrix(['lm_head.weight']);
-    const normed = this.buffer('last normed', pad8(D) * 4);
-    const stages = await Promise.all([
-      operations.norm(this.hidden, finalNorm, normed, true),
-      operations.linear(matrix, normed, this.logits, vocabSize, false),
-      operations.argmax(this.logits, this.sequence),
-    ]);
-    this.head = { one: stages.flatMap(({ one }) => one), many: [] };
+  private activations(): Activations {
+    const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = this.config;
+    const { parts, totals } = partsBytes(this.config, this.operations.maxSplits);
+    return {
+      hidden: this.hidden,
+      logits: this.logits,
+      normed: this.rows('normed', D),
+      qkv: this.rows('qkv', (H + 2 * G) * K),
+      attended: this.rows('attended', H * K),
+      attendedParts: {
+        parts: this.buffer('attended parts', parts),
+        totals: this.buffer('attended totals', totals),
+      },
+      gateUp: this.rows('gate and up', 2 * F),
+      activated: this.rows('activated', F),
+    };
   }
 
   private changeOf(layer: number): GPUBuffer {

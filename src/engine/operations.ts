@@ -1,26 +1,25 @@
 /**
- * The operations of the forward pass: which shader, with which constants, on which buffers.
+ * The operations of the forward pass, each for one new token, a few rows and many. On GPUs one and
+ * few rows take five dispatches a layer: projections, attention, output, gated MLP, down.
  * Dimension letters: T new tokens, D width, H query heads, G kv heads, K head width, F mlp width.
  */
 import type { ModelConfig } from '../model/config';
+import { Attention, type AttentionParts } from './attention';
 import type { KvCache } from './cache';
-import { KernelCompiler, type Binding, type Kernel, type KernelSpec } from './kernel';
+import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSpec } from './kernel';
+import { Products, weightBindings, type Fragment } from './products';
+import { joined, same, type Stage } from './stage';
 import { pad8 } from './precision';
 import { WEIGHT_SOURCES, type Matrix } from './weights';
 import argmaxSource from '../../shaders/argmax.wgsl';
-import attendSource from '../../shaders/attend.wgsl';
 import embedSource from '../../shaders/embed.wgsl';
 import gluSource from '../../shaders/glu.wgsl';
-import matmulSource from '../../shaders/matmul.wgsl';
-import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
-import matvecSource from '../../shaders/matvec.wgsl';
-import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
+import inputNormSource from '../../shaders/input_norm.wgsl';
+import inputPlainSource from '../../shaders/input_plain.wgsl';
+import outputGluSource from '../../shaders/output_glu.wgsl';
+import outputStoreSource from '../../shaders/output_store.wgsl';
 import rmsnormSource from '../../shaders/rmsnorm.wgsl';
-import scratchPlainSource from '../../shaders/scratch_plain.wgsl';
-import scratchSubgroupSource from '../../shaders/scratch_subgroup.wgsl';
 import stepSource from '../../shaders/step.wgsl';
-import storeKvSource from '../../shaders/store_kv.wgsl';
-import visibleSource from '../../shaders/visible.wgsl';
 
 /**
  * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
@@ -28,28 +27,31 @@ import visibleSource from '../../shaders/visible.wgsl';
  */
 export type KernelSet = 'subgroup' | 'workgroup' | 'software';
 
-/** One operation: what runs for a single new token, and what for several. */
-export interface Stage {
-  one: Kernel[];
-  many: Kernel[];
+/** Activations: f32 rows, padded to a multiple of 8 columns. */
+export interface Activations {
+  hidden: GPUBuffer;
+  normed: GPUBuffer;
+  qkv: GPUBuffer;
+  attended: GPUBuffer;
+  attendedParts: AttentionParts;
+  gateUp: GPUBuffer;
+  activated: GPUBuffer;
+  /** f32 [FEW_ROWS][V padded]. */
+  logits: GPUBuffer;
 }
 
-/** Tokens whose rows share one load of the weights in matmul.wgsl. */
-export const MATMUL_TOKENS = 8;
-/** Invocations of a workgroup in attend.wgsl. */
-const ATTEND_LANES = 64;
-/** Tokens that share its loads of keys and values; without subgroups they cost more registers. */
-const ATTEND_TOKENS = { subgroup: 8, software: 8, workgroup: 4 };
+/** Invocations of argmax.wgsl where the adapter allows so many. */
+const ARGMAX_LANES = { gpu: 1024, software: 256 };
 
 /** Compiles operations for one model on one device. */
 export class Operations {
   private readonly device: GPUDevice;
   private readonly config: ModelConfig;
-  private readonly cache: KvCache;
-  private readonly kernelSet: KernelSet;
   private readonly step: GPUBuffer;
-  private readonly rotation: GPUBuffer;
+  private readonly isSoftware: boolean;
   private readonly compiler: KernelCompiler;
+  private readonly products: Products;
+  private readonly attention: Attention;
 
   /** step: see step.wgsl; rotation: f32 [capacity][K / 2] of (cos, sin). */
   constructor(
@@ -62,15 +64,20 @@ export class Operations {
   ) {
     this.device = device;
     this.config = config;
-    this.cache = cache;
-    this.kernelSet = kernelSet;
     this.step = step;
-    this.rotation = rotation;
+    this.isSoftware = kernelSet === 'software';
     this.compiler = new KernelCompiler(device);
+    const subgroups = kernelSet !== 'workgroup';
+    this.products = new Products(this.compiler, config, step, subgroups);
+    this.attention = new Attention(device, this.compiler, config, cache, step, rotation, subgroups);
   }
 
-  /** h = the embedding rows of the new tokens. */
-  async embedding(matrix: Matrix, sequence: GPUBuffer, h: GPUBuffer): Promise<Stage> {
+  get maxSplits(): number {
+    return this.attention.maxSplits;
+  }
+
+  /** hidden = the embedding rows of the new tokens. */
+  async embedding(matrix: Matrix, sequence: GPUBuffer, hidden: GPUBuffer): Promise<Stage> {
     const kernels = await Promise.all(
       matrix.pieces.map((piece) =>
         this.compiler.compile({
@@ -85,18 +92,168 @@ export class Operations {
           bindings: [
             ...weightBindings(piece),
             read(2, sequence),
-            write(3, h),
-            uniform(4, this.step),
+            write(3, hidden),
+            uniformStep(4, this.step),
           ],
-          workgroups: (count) => [Math.ceil(matrix.cols / 8 / 64), count],
+          workgroups: ({ count }) => [Math.ceil(matrix.cols / 8 / 64), count, 1],
         }),
       ),
     );
-    return { one: kernels, many: kernels };
+    return same(kernels);
+  }
+
+  /** Norm, q_proj (k_proj and v_proj) and RoPE; keys and values into the cache. */
+  async project(
+    layer: number,
+    matrix: Matrix,
+    norm: GPUBuffer,
+    { hidden, normed, qkv }: Activations,
+    change: GPUBuffer | null,
+  ): Promise<Stage> {
+    const { attention } = this;
+    const unfused = joined([
+      await this.norm(hidden, norm, normed),
+      await this.product(matrix, normed, qkv, attention.qkvWidth, false),
+      ...(change ? [await this.kernel(attention.store(layer, qkv, change))] : []),
+    ]);
+    if (!this.isFused(matrix)) return unfused;
+    const output = attention.projected(layer, qkv);
+    const fused = await this.products.fused('project', matrix, this.normed(hidden, norm), output);
+    return { ...fused, many: unfused.many };
+  }
+
+  /** Attention of a layer over the keys and values that it reads, after `project`. */
+  async attend(
+    layer: number,
+    projection: Matrix,
+    { qkv, attended, attendedParts }: Activations,
+  ): Promise<Stage> {
+    const many = [await this.attention.whole(layer, qkv, attended)];
+    if (this.isFused(projection)) {
+      const split = [await this.attention.split(layer, qkv, attendedParts)];
+      return { one: split, few: split, many };
+    }
+    const single = [await this.attention.whole(layer, qkv, attended, 1)];
+    return { one: single, few: single, many };
+  }
+
+  /** o_proj, added to the residual stream. */
+  async output(
+    matrix: Matrix,
+    projection: Matrix,
+    { hidden, attended, attendedParts }: Activations,
+  ): Promise<Stage> {
+    const { hiddenSize: D } = this.config;
+    const unfused = await this.product(matrix, attended, hidden, D, true);
+    if (this.isSoftware) return unfused;
+    const input = this.isFused(projection)
+      ? this.attention.merged(attendedParts)
+      : plainInput(attended);
+    const store = storedOutput(hidden, pad8(D), true);
+    return {
+      ...(await this.products.fused('output', matrix, input, store)),
+      many: unfused.many,
+    };
+  }
+
+  /** Norm, gate_proj, up_proj and silu(gate) * up. */
+  async gated(
+    matrix: Matrix,
+    norm: GPUBuffer,
+    { hidden, normed, gateUp, activated }: Activations,
+  ): Promise<Stage> {
+    const F = this.config.intermediateSize;
+    const unfused = joined([
+      await this.norm(hidden, norm, normed),
+      await this.product(matrix, normed, gateUp, 2 * F, false),
+      await this.glu(gateUp, activated),
+    ]);
+    if (!this.isFused(matrix)) return unfused;
+    const output = {
+      source: [outputGluSource],
+      constants: { Y_STRIDE: pad8(F) },
+      bindings: [write(4, activated)],
+    };
+    const fused = await this.products.fused(
+      'gate and up',
+      matrix,
+      this.normed(hidden, norm),
+      output,
+    );
+    return { ...fused, many: unfused.many };
+  }
+
+  /** down_proj, added to the residual stream. */
+  async down(matrix: Matrix, { hidden, activated }: Activations): Promise<Stage> {
+    const { hiddenSize: D } = this.config;
+    const unfused = await this.product(matrix, activated, hidden, D, true);
+    if (this.isSoftware) return unfused;
+    const store = storedOutput(hidden, pad8(D), true);
+    return {
+      ...(await this.products.fused('down', matrix, plainInput(activated), store)),
+      many: unfused.many,
+    };
+  }
+
+  /**
+   * Final norm, lm_head and the likeliest id to the end of the sequence. `one` is for row
+   * step.logit_row of any pass, `few` for every row.
+   */
+  async head(
+    matrix: Matrix,
+    norm: GPUBuffer,
+    { hidden, normed, logits }: Activations,
+    sequence: GPUBuffer,
+  ): Promise<Stage> {
+    const V = this.config.vocabSize;
+    const [one, few] = await Promise.all([
+      this.argmax(logits, sequence, false),
+      this.argmax(logits, sequence, true),
+    ]);
+    if (this.isSoftware) {
+      return {
+        one: [
+          ...(await this.norm(hidden, norm, normed, true)).one,
+          ...(await this.products.plain(matrix, normed, logits, pad8(V), false, 1)),
+          one,
+        ],
+        few: [
+          ...(await this.norm(hidden, norm, normed)).few,
+          ...(await this.products.plain(matrix, normed, logits, pad8(V), false)),
+          few,
+        ],
+        many: [],
+      };
+    }
+    const store = storedOutput(logits, pad8(V), false);
+    const [last, every] = await Promise.all([
+      this.products.fused('head', matrix, this.normed(hidden, norm, true), store),
+      this.products.fused('head', matrix, this.normed(hidden, norm), store),
+    ]);
+    return { one: [...last.one, one], few: [...every.few, few], many: [] };
+  }
+
+  /** Few rows of a matrix in one piece take a fused kernel, but not where the GPU is a CPU. */
+  private isFused(matrix: Matrix): boolean {
+    return !this.isSoftware && matrix.pieces.length === 1;
+  }
+
+  /** y = W x, or y += W x. `width` is the number of columns of y that count. */
+  private async product(
+    matrix: Matrix,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    width: number,
+    add: boolean,
+  ): Promise<Stage> {
+    const many = await this.products.plain(matrix, x, y, pad8(width), add);
+    if (!this.isSoftware) return same(many);
+    const one = await this.products.plain(matrix, x, y, pad8(width), add, 1);
+    return { one, few: many, many };
   }
 
   /** x = RMSNorm(h) of every new token, or of row step.logit_row only. */
-  norm(h: GPUBuffer, weight: GPUBuffer, x: GPUBuffer, oneRow = false): Promise<Stage> {
+  private norm(h: GPUBuffer, weight: GPUBuffer, x: GPUBuffer, oneRow = false): Promise<Stage> {
     return this.stage({
       label: 'rmsnorm',
       source: [stepSource, rmsnormSource],
@@ -106,166 +263,64 @@ export class Operations {
         EPS: { f32: this.config.rmsNormEps },
         ONE_ROW: oneRow,
       },
-      bindings: [read(0, h), read(1, weight), write(2, x), uniform(3, this.step)],
-      workgroups: (count) => [oneRow ? 1 : count, 1],
+      bindings: [read(0, h), read(1, weight), write(2, x), uniformStep(3, this.step)],
+      workgroups: ({ count }) => [oneRow ? 1 : count, 1, 1],
     });
   }
 
-  /** y = W x, or y += W x. `width` is the number of columns of y that count. */
-  async linear(
-    matrix: Matrix,
-    x: GPUBuffer,
-    y: GPUBuffer,
-    width: number,
-    add: boolean,
-  ): Promise<Stage> {
-    const stages = matrix.pieces.map((piece) => {
-      const weightSource = WEIGHT_SOURCES[matrix.dtype];
-      const common = {
-        BLOCKS: matrix.cols / 8,
-        ROWS: piece.rows,
-        ROW_OFFSET: piece.rowOffset,
-        Y_STRIDE: pad8(width),
-        ADD: add,
-      };
-      const bindings = [...weightBindings(piece), read(2, x), write(3, y)];
-      const matmul = (tokens: number, subgroups: boolean) =>
-        this.compiler.compile({
-          label: 'matmul',
-          directives: subgroups ? 'enable subgroups;' : undefined,
-          source: [weightSource, stepSource, subgroups ? matmulSubgroupSource : matmulSource],
-          constants: { ...common, TOKENS: tokens },
-          bindings: [...bindings, uniform(4, this.step)],
-          workgroups: (count) => [Math.ceil(piece.rows / 64), Math.ceil(count / tokens)],
-        });
-      const matvec = (subgroups: boolean) =>
-        this.compiler.compile({
-          label: 'matvec',
-          directives: subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
-          source: [weightSource, subgroups ? matvecSubgroupSource : matvecSource],
-          constants: common,
-          bindings,
-          workgroups: () => [Math.ceil(piece.rows / 8), 1],
-        });
-      switch (this.kernelSet) {
-        case 'software':
-          return Promise.all([matmul(1, true), matmul(MATMUL_TOKENS, true)]);
-        case 'subgroup':
-          return Promise.all([matvec(true), matmul(MATMUL_TOKENS, true)]);
-        case 'workgroup':
-          return Promise.all([matvec(false), matmul(MATMUL_TOKENS, false)]);
-      }
-    });
-    const kernels = await Promise.all(stages);
-    return { one: kernels.map(([one]) => one), many: kernels.map(([, many]) => many) };
+  private normed(h: GPUBuffer, weight: GPUBuffer, oneRow = false): Fragment {
+    return {
+      source: [inputNormSource],
+      constants: { NORM: true, ONE_ROW: oneRow },
+      bindings: [read(2, h), read(3, weight)],
+    };
   }
 
-  /** Rotated keys, and values, into the cache; how much they changed into `change`. */
-  storeKv(layer: number, qkv: GPUBuffer, change: GPUBuffer): Promise<Stage> {
-    const { heads: H, kvHeads: G, headDim: K } = this.config;
-    return this.stage({
-      label: 'store kv',
-      source: [stepSource, storeKvSource],
-      constants: {
-        QKV_STRIDE: (H + 2 * G) * K,
-        K_COLUMN: H * K,
-        V_COLUMN: (H + G) * K,
-        KV_WIDTH: G * K,
-        HEAD_DIM: K,
-      },
-      bindings: [
-        read(0, qkv),
-        read(1, this.rotation),
-        write(2, this.cache.keys.get(layer)!),
-        write(3, this.cache.values.get(layer)!),
-        write(4, change),
-        uniform(5, this.step),
-      ],
-      workgroups: (count) => [count, 1],
-    });
-  }
-
-  /** Attention of a layer over the keys and values that it reads. */
-  async attend(layer: number, qkv: GPUBuffer, output: GPUBuffer): Promise<Stage> {
-    const { heads: H, kvHeads: G, headDim: K } = this.config;
-    const { reads, strict, window } = this.config.layers[layer];
-    const subgroups = this.kernelSet !== 'workgroup';
-    const compile = (tokens: number) =>
-      this.compiler.compile({
-        label: 'attend',
-        directives: subgroups ? 'enable subgroups;' : undefined,
-        source: [
-          stepSource,
-          visibleSource,
-          attendSource,
-          subgroups ? scratchSubgroupSource : scratchPlainSource,
-        ],
-        constants: {
-          TOKENS: tokens,
-          LANES: ATTEND_LANES,
-          BLOCK: this.attendBlock(tokens),
-          QKV_STRIDE: (H + 2 * G) * K,
-          KV_WIDTH: G * K,
-          O_STRIDE: H * K,
-          HEAD_DIM: K,
-          QUERIES_PER_KV: H / G,
-          STRICT: strict,
-          WINDOW: window ?? 0,
-        },
-        bindings: [
-          read(0, qkv),
-          read(1, this.rotation),
-          read(2, this.cache.keys.get(reads)!),
-          read(3, this.cache.values.get(reads)!),
-          write(4, output),
-          uniform(5, this.step),
-        ],
-        workgroups: (count) => [H, Math.ceil(count / tokens)],
-      });
-    const [one, many] = await Promise.all([compile(1), compile(ATTEND_TOKENS[this.kernelSet])]);
-    return { one: [one], many: [many] };
-  }
-
-  /** Positions that attend.wgsl takes at a time: what fits workgroup memory, at most 256. */
-  private attendBlock(tokens: number): number {
-    const floats = this.device.limits.maxComputeWorkgroupStorageSize / 4;
-    const perPosition = floats / tokens - this.config.headDim - ATTEND_LANES - 3;
-    return Math.min(256, Math.floor(perPosition / ATTEND_LANES) * ATTEND_LANES);
-  }
-
-  /** silu(gate) * up. */
-  glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {
+  private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {
     const F = this.config.intermediateSize;
     return this.stage({
       label: 'glu',
       source: [stepSource, gluSource],
       constants: { WIDTH: F, IN_STRIDE: pad8(2 * F), OUT_STRIDE: pad8(F) },
-      bindings: [read(0, gateUp), write(1, output), uniform(2, this.step)],
-      workgroups: (count) => [Math.ceil(F / 64), count],
+      bindings: [read(0, gateUp), write(1, output), uniformStep(2, this.step)],
+      workgroups: ({ count }) => [Math.ceil(F / 64), count, 1],
     });
   }
 
-  /** The index of the largest logit to the end of the sequence; moves the step on. */
-  argmax(logits: GPUBuffer, sequence: GPUBuffer): Promise<Stage> {
-    return this.stage({
+  private argmax(logits: GPUBuffer, sequence: GPUBuffer, allRows: boolean): Promise<Kernel> {
+    const { vocabSize: V } = this.config;
+    const wanted = this.isSoftware ? ARGMAX_LANES.software : ARGMAX_LANES.gpu;
+    return this.compiler.compile({
       label: 'argmax',
       source: [stepSource, argmaxSource],
-      constants: { VOCAB: this.config.vocabSize },
+      constants: {
+        VOCAB: V,
+        STRIDE: pad8(V),
+        LANES: Math.min(wanted, this.device.limits.maxComputeInvocationsPerWorkgroup),
+        ALL_ROWS: allRows,
+      },
       bindings: [read(0, logits), write(1, sequence), write(2, this.step)],
-      workgroups: () => [1, 1],
+      workgroups: () => [1, 1, 1],
     });
   }
 
   private async stage(spec: KernelSpec): Promise<Stage> {
-    const kernels = [await this.compiler.compile(spec)];
-    return { one: kernels, many: kernels };
+    return this.kernel(this.compiler.compile(spec));
+  }
+
+  private async kernel(kernel: Promise<Kernel>): Promise<Stage> {
+    return same([await kernel]);
   }
 }
 
-const read = (slot: number, buffer: GPUBuffer): Binding => ({ slot, buffer, access: 'read' });
-const write = (slot: number, buffer: GPUBuffer): Binding => ({ slot, buffer, access: 'write' });
-const uniform = (slot: number, buffer: GPUBuffer): Binding => ({ slot, buffer, access: 'uniform' });
+function plainInput(x: GPUBuffer): Fragment {
+  return { source: [inputPlainSource], constants: {}, bindings: [read(2, x)] };
+}
 
-function weightBindings(piece: { buffer: GPUBuffer; scales: GPUBuffer | null }): Binding[] {
-  return piece.scales ? [read(0, piece.buffer), read(1, piece.scales)] : [read(0, piece.buffer)];
+function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragment {
+  return {
+    source: [outputStoreSource],
+    constants: { Y_STRIDE: stride, ADD: add },
+    bindings: [write(4, y)],
+  };
 }

@@ -2,8 +2,8 @@
  * Commands on their way to the device: dispatches gather in one compute pass until a copy, a clear
  * or a submit ends it.
  */
-import { dispatch } from './kernel';
-import type { Stage } from './operations';
+import { dispatch, type Rows } from './kernel';
+import type { Stage } from './stage';
 import { Readback, type ReadPart } from './readback';
 
 export class Recorder {
@@ -17,11 +17,11 @@ export class Recorder {
     this.readback = new Readback(device);
   }
 
-  /** Records the stages for a pass over `count` new tokens. */
-  run(stages: readonly Stage[], count: number): void {
+  /** Records the stages for a pass over these rows. */
+  run(stages: readonly Stage[], kind: keyof Stage, rows: Rows): void {
     this.pass ??= this.commands().beginComputePass();
-    for (const { one, many } of stages) {
-      for (const kernel of count === 1 ? one : many) dispatch(this.pass, kernel, count);
+    for (const stage of stages) {
+      for (const kernel of stage[kind]) dispatch(this.pass, kernel, rows);
     }
   }
 

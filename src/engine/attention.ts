@@ -1,0 +1,236 @@
+/**
+ * Attention of a layer, and the keys and values that it puts into the cache.
+ * Dimension letters: T new tokens, H query heads, G kv heads, K head width.
+ */
+import type { ModelConfig } from '../model/config';
+import type { KvCache } from './cache';
+import { read, uniformStep, write } from './kernel';
+import type { Constants, Kernel, KernelCompiler } from './kernel';
+import type { Fragment } from './products';
+import { FEW_ROWS } from './stage';
+import attendSource from '../../shaders/attend.wgsl';
+import attendSplitSource from '../../shaders/attend_split.wgsl';
+import inputMergeSource from '../../shaders/input_merge.wgsl';
+import outputKvSource from '../../shaders/output_kv.wgsl';
+import outputNoKvSource from '../../shaders/output_no_kv.wgsl';
+import outputQkvSource from '../../shaders/output_qkv.wgsl';
+import reducePlainSource from '../../shaders/reduce_plain.wgsl';
+import reduceSubgroupSource from '../../shaders/reduce_subgroup.wgsl';
+import scratchPlainSource from '../../shaders/scratch_plain.wgsl';
+import scratchSubgroupSource from '../../shaders/scratch_subgroup.wgsl';
+import splitsSource from '../../shaders/splits.wgsl';
+import stepSource from '../../shaders/step.wgsl';
+import storeKvSource from '../../shaders/store_kv.wgsl';
+import visibleSource from '../../shaders/visible.wgsl';
+
+/** Invocations of a workgroup in attend.wgsl. */
+const ATTEND_LANES = 64;
+/** Tokens that share its loads of keys and values; without subgroups they cost more registers. */
+const ATTEND_TOKENS = { subgroups: 8, plain: 4 };
+/** Invocations of a workgroup in attend_split.wgsl, and the positions that it takes at a time. */
+const SPLIT_LANES = 128;
+/** Workgroups that keep a GPU busy; more of them only make more to merge. */
+const BUSY_WORKGROUPS = 256;
+const MAX_SPLITS = 16;
+
+/** Where attend_split.wgsl leaves what input_merge.wgsl joins. */
+export interface AttentionParts {
+  /** f32 [FEW_ROWS][maxSplits][H * K]. */
+  parts: GPUBuffer;
+  /** f32 [FEW_ROWS][maxSplits][H][2]: highest score and sum of weights. */
+  totals: GPUBuffer;
+}
+
+/** Compiles attention for one model. */
+export class Attention {
+  /** Most workgroups that share the positions of a head. */
+  readonly maxSplits: number;
+  private readonly device: GPUDevice;
+  private readonly compiler: KernelCompiler;
+  private readonly config: ModelConfig;
+  private readonly cache: KvCache;
+  private readonly step: GPUBuffer;
+  private readonly rotation: GPUBuffer;
+  private readonly subgroups: boolean;
+
+  /** step: see step.wgsl; rotation: f32 [capacity][K / 2] of (cos, sin). */
+  constructor(
+    device: GPUDevice,
+    compiler: KernelCompiler,
+    config: ModelConfig,
+    cache: KvCache,
+    step: GPUBuffer,
+    rotation: GPUBuffer,
+    subgroups: boolean,
+  ) {
+    this.device = device;
+    this.compiler = compiler;
+    this.config = config;
+    this.cache = cache;
+    this.step = step;
+    this.rotation = rotation;
+    this.subgroups = subgroups;
+    this.maxSplits = Math.max(
+      1,
+      Math.min(MAX_SPLITS, Math.floor(BUSY_WORKGROUPS / this.config.heads)),
+    );
+  }
+
+  /** What becomes of the product with q_proj, k_proj and v_proj of a layer, for a few rows. */
+  projected(layer: number, qkv: GPUBuffer): Fragment {
+    const { heads: H, kvHeads: G, headDim: K } = this.config;
+    const keys = this.cache.keys.get(layer);
+    const values = this.cache.values.get(layer);
+    const kvBindings = keys && values ? [write(6, keys), write(7, values)] : [];
+    return {
+      source: [outputQkvSource, keys ? outputKvSource : outputNoKvSource],
+      constants: { Y_STRIDE: this.qkvWidth, HEADS: H, KV_HEADS: G, HEAD_DIM: K },
+      bindings: [write(4, qkv), read(5, this.rotation), ...kvBindings],
+    };
+  }
+
+  /** Attention of a few rows, shared out by positions. */
+  split(layer: number, qkv: GPUBuffer, { parts, totals }: AttentionParts): Promise<Kernel> {
+    const { heads: H } = this.config;
+    return this.compiler.compile({
+      label: 'attend split',
+      directives: this.subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
+      source: [
+        stepSource,
+        visibleSource,
+        splitsSource,
+        attendSplitSource,
+        this.subgroups ? reduceSubgroupSource : reducePlainSource,
+      ],
+      constants: {
+        ...this.constants(layer),
+        LANES: SPLIT_LANES,
+        HEADS: H,
+        MAX_SPLITS: this.maxSplits,
+      },
+      bindings: [
+        read(0, qkv),
+        ...this.reads(layer, 1),
+        write(3, parts),
+        write(4, totals),
+        uniformStep(5, this.step),
+      ],
+      workgroups: ({ count, end }) => [H, this.splits(end), count],
+    });
+  }
+
+  /** The parts joined, as the input of a product. */
+  merged({ parts, totals }: AttentionParts): Fragment {
+    const { heads: H, headDim: K } = this.config;
+    return {
+      source: [splitsSource, inputMergeSource],
+      constants: { HEADS: H, HEAD_DIM: K, MAX_SPLITS: this.maxSplits },
+      bindings: [read(2, parts), read(3, totals)],
+    };
+  }
+
+  /** Attention of any number of rows whose queries are not yet rotated, `tokens` of them together. */
+  whole(
+    layer: number,
+    qkv: GPUBuffer,
+    output: GPUBuffer,
+    tokens = this.subgroups ? ATTEND_TOKENS.subgroups : ATTEND_TOKENS.plain,
+  ): Promise<Kernel> {
+    const { heads: H, headDim: K } = this.config;
+    return this.compiler.compile({
+      label: 'attend',
+      directives: this.subgroups ? 'enable subgroups;' : undefined,
+      source: [
+        stepSource,
+        visibleSource,
+        attendSource,
+        this.subgroups ? scratchSubgroupSource : scratchPlainSource,
+      ],
+      constants: {
+        ...this.constants(layer),
+        TOKENS: tokens,
+        LANES: ATTEND_LANES,
+        BLOCK: this.block(tokens),
+        O_STRIDE: H * K,
+      },
+      bindings: [
+        read(0, qkv),
+        read(1, this.rotation),
+        ...this.reads(layer, 2),
+        write(4, output),
+        uniformStep(5, this.step),
+      ],
+      workgroups: ({ count }) => [H, Math.ceil(count / tokens), 1],
+    });
+  }
+
+  /** Rotated keys, and values, into the cache; how much they changed into `change`. */
+  store(layer: number, qkv: GPUBuffer, change: GPUBuffer): Promise<Kernel> {
+    const { heads: H, kvHeads: G, headDim: K } = this.config;
+    return this.compiler.compile({
+      label: 'store kv',
+      source: [stepSource, storeKvSource],
+      constants: {
+        QKV_STRIDE: this.qkvWidth,
+        K_COLUMN: H * K,
+        V_COLUMN: (H + G) * K,
+        KV_WIDTH: G * K,
+        HEAD_DIM: K,
+      },
+      bindings: [
+        read(0, qkv),
+        read(1, this.rotation),
+        write(2, this.cache.keys.get(layer)!),
+        write(3, this.cache.values.get(layer)!),
+        write(4, change),
+        uniformStep(5, this.step),
+      ],
+      workgroups: ({ count }) => [count, 1, 1],
+    });
+  }
+
+  /** Columns of a row of queries, keys and values. */
+  get qkvWidth(): number {
+    const { heads: H, kvHeads: G, headDim: K } = this.config;
+    return (H + 2 * G) * K;
+  }
+
+  private constants(layer: number): Constants {
+    const { heads: H, kvHeads: G, headDim: K } = this.config;
+    const { strict, window } = this.config.layers[layer];
+    return {
+      QKV_STRIDE: this.qkvWidth,
+      KV_WIDTH: G * K,
+      HEAD_DIM: K,
+      QUERIES_PER_KV: H / G,
+      STRICT: strict,
+      WINDOW: window ?? 0,
+    };
+  }
+
+  /** The keys and values that a layer reads, at `slot` and the one after it. */
+  private reads(layer: number, slot: number) {
+    const { reads } = this.config.layers[layer];
+    return [read(slot, this.cache.keys.get(reads)!), read(slot + 1, this.cache.values.get(reads)!)];
+  }
+
+  /** As split_count of splits.wgsl. */
+  private splits(end: number): number {
+    const units = Math.ceil(end / SPLIT_LANES);
+    const size = Math.ceil(units / this.maxSplits) * SPLIT_LANES;
+    return Math.ceil(end / size);
+  }
+
+  /** Positions that attend.wgsl takes at a time: what fits workgroup memory, at most 256. */
+  private block(tokens: number): number {
+    const floats = this.device.limits.maxComputeWorkgroupStorageSize / 4;
+    const perPosition = floats / tokens - this.config.headDim - ATTEND_LANES - 3;
+    return Math.min(256, Math.floor(perPosition / ATTEND_LANES) * ATTEND_LANES);
+  }
+}
+
+/** Bytes of the buffers of AttentionParts. */
+export function partsBytes({ heads: H, headDim: K }: ModelConfig, maxSplits: number) {
+  const splits = FEW_ROWS * maxSplits;
+  return { parts: splits * H * K * 4, totals: splits * H * 8 };
+}

@@ -1,0 +1,155 @@
+/**
+ * Products of weight matrices with rows of activations: which shader, with which constants.
+ * One to a few rows: the matrix is read once by many subgroups, and what stands before and after
+ * the product (norm, RoPE, GLU, residual) is part of the kernel. Many rows: the product alone.
+ */
+import type { ModelConfig } from '../model/config';
+import { read, uniformStep, write } from './kernel';
+import type { Binding, Constants, Kernel, KernelCompiler } from './kernel';
+import { FEW_ROWS } from './stage';
+import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
+import matmulSource from '../../shaders/matmul.wgsl';
+import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
+import matvecSource from '../../shaders/matvec.wgsl';
+import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
+import stepSource from '../../shaders/step.wgsl';
+
+/** WGSL text with the constants and buffers that it needs: what a product reads or what it makes. */
+export interface Fragment {
+  source: string[];
+  constants: Constants;
+  bindings: Binding[];
+}
+
+/** Tokens whose rows share one load of the weights in matmul.wgsl. */
+export const MATMUL_TOKENS = 8;
+/** Rows of a matrix in a workgroup of matmul.wgsl. */
+const MATMUL_ROWS = 64;
+
+/** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
+export interface MatvecShape {
+  /** Invocations of a workgroup. */
+  lanes: number;
+  /** Units of pairs of a workgroup. */
+  units: number;
+  /** Pairs that a subgroup has in hand at a time. */
+  pairs: number;
+}
+
+export const MATVEC_SUBGROUP: MatvecShape = { lanes: 64, units: 2, pairs: 1 };
+const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+
+/** Compiles products for one model. */
+export class Products {
+  private readonly compiler: KernelCompiler;
+  private readonly config: ModelConfig;
+  private readonly step: GPUBuffer;
+  private readonly subgroups: boolean;
+
+  constructor(compiler: KernelCompiler, config: ModelConfig, step: GPUBuffer, subgroups: boolean) {
+    this.compiler = compiler;
+    this.config = config;
+    this.step = step;
+    this.subgroups = subgroups;
+  }
+
+  /** output(W input(x)) for one row and for a few. */
+  async fused(
+    label: string,
+    matrix: Matrix,
+    input: Fragment,
+    output: Fragment,
+  ): Promise<{ one: Kernel[]; few: Kernel[] }> {
+    const all = (tokens: number) =>
+      Promise.all(
+        matrix.pieces.map((piece) => this.matvec(label, matrix, piece, input, output, tokens)),
+      );
+    const [one, few] = await Promise.all([all(1), all(FEW_ROWS)]);
+    return { one, few };
+  }
+
+  /** y = W x, or y += W x, for any number of rows, `tokens` of them together. */
+  plain(
+    matrix: Matrix,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    stride: number,
+    add: boolean,
+    tokens = MATMUL_TOKENS,
+  ): Promise<Kernel[]> {
+    const compile = (piece: Piece) =>
+      this.compiler.compile({
+        label: 'matmul',
+        directives: this.subgroups ? 'enable subgroups;' : undefined,
+        source: [
+          WEIGHT_SOURCES[matrix.dtype],
+          stepSource,
+          this.subgroups ? matmulSubgroupSource : matmulSource,
+        ],
+        constants: {
+          BLOCKS: matrix.cols / 8,
+          ROWS: piece.rows,
+          ROW_OFFSET: piece.rowOffset,
+          Y_STRIDE: stride,
+          ADD: add,
+          TOKENS: tokens,
+        },
+        bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, this.step)],
+        workgroups: ({ count }) => [
+          Math.ceil(piece.rows / MATMUL_ROWS),
+          Math.ceil(count / tokens),
+          1,
+        ],
+      });
+    return Promise.all(matrix.pieces.map(compile));
+  }
+
+  private matvec(
+    label: string,
+    matrix: Matrix,
+    piece: Piece,
+    input: Fragment,
+    output: Fragment,
+    tokens: number,
+  ): Promise<Kernel> {
+    const { lanes, units, pairs } = this.subgroups ? MATVEC_SUBGROUP : MATVEC_WORKGROUP;
+    const pairCount = Math.ceil(piece.rows / 2);
+    return this.compiler.compile({
+      label,
+      directives: this.subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
+      source: [
+        WEIGHT_SOURCES[matrix.dtype],
+        stepSource,
+        ...input.source,
+        ...output.source,
+        this.subgroups ? matvecSubgroupSource : matvecSource,
+      ],
+      constants: {
+        NORM: false,
+        WIDTH: this.config.hiddenSize,
+        EPS: { f32: this.config.rmsNormEps },
+        BLOCKS: matrix.cols / 8,
+        ROWS: piece.rows,
+        ROW_OFFSET: piece.rowOffset,
+        PAIR_COUNT: pairCount,
+        TOKENS: tokens,
+        LANES: lanes,
+        UNITS: units,
+        PAIRS: pairs,
+        ...input.constants,
+        ...output.constants,
+      },
+      bindings: [
+        ...weightBindings(piece),
+        ...input.bindings,
+        ...output.bindings,
+        uniformStep(8, this.step),
+      ],
+      workgroups: () => [Math.ceil(pairCount / (units * pairs)), 1, 1],
+    });
+  }
+}
+
+export function weightBindings(piece: Piece): Binding[] {
+  return piece.scales ? [read(0, piece.buffer), read(1, piece.scales)] : [read(0, piece.buffer)];
+}
