@@ -4,6 +4,7 @@
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { PrecisionChoice, Sampling } from '../protocol';
+import { decodeBranches, MOST_BRANCHES } from './branches';
 import { KvCache } from './cache';
 import { Decoder, Pace } from './decode';
 import { Forward, type ForwardOptions } from './forward';
@@ -11,7 +12,7 @@ import type { Gpu } from './gpu';
 import { cacheBytes, choosePrecision, snapshotBudget } from './memory';
 import { Model } from './model';
 import type { KernelSet } from './operations';
-import { argmax, sample } from './sample';
+import { argmax, largest, sample } from './sample';
 import { Snapshots } from './snapshots';
 import { WeightLoader, type WeightTimes } from './weights';
 
@@ -232,6 +233,30 @@ export class Engine {
       this.cache.append([last, ...ids.slice(0, -1)]);
       this.likeliest = ids.at(-1)!;
     }
+  }
+
+  /**
+   * Alternatives to the greedy continuation, decoded together at little more than the price of one.
+   * The cache must end with a prefill. Branch 0 is what `decode` yields; branch b begins with the
+   * b-th likeliest token and goes on greedily. Yields the next token of every branch, ids[branch],
+   * `most` times; the cache stays as it is. `count` is at most MOST_BRANCHES (8), and count * most
+   * tokens must fit the context beside those held. Throws the signal's reason within one batch of
+   * its abort.
+   */
+  async *branch(count: number, most: number, signal?: AbortSignal): AsyncGenerator<number[]> {
+    const room = this.contextTokens - this.cache.tokens.length;
+    if (count < 1 || count > MOST_BRANCHES) {
+      throw new Error(`${count} branches were asked for; expected 1 to ${MOST_BRANCHES}.`);
+    }
+    if (count * most > room) {
+      throw new Error(
+        `${count} branches of ${most} tokens do not fit the context: ${this.contextTokens} ` +
+          `tokens, ${room} of them free.`,
+      );
+    }
+    const firsts = largest(await this.readLogits(), count);
+    signal?.throwIfAborted();
+    yield* decodeBranches(this.forward, this.cache, firsts, most, signal);
   }
 
   /** Chooses the next token from the logits of the last one. Does not append it. */

@@ -6,9 +6,10 @@ import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
 import { groupStages, Iteration, type GroupStages } from './iteration';
+import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
-import type { Stage } from './stage';
+import { joined, type Stage } from './stage';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -18,6 +19,13 @@ export interface ForwardOptions {
   /** Relative change of a row's keys and values below which another pass is of no use. */
   tolerance: number;
   signal?: AbortSignal;
+}
+
+/** Branches that part at position `start`, each with slots of its own from there on. */
+export interface BranchLayout {
+  start: number;
+  count: number;
+  slots: number;
 }
 
 /** For kernels that take one row of any pass. */
@@ -31,7 +39,9 @@ export class Forward {
   private readonly recorder: Recorder;
   private readonly groups: GroupStages[];
   /** A whole pass: embedding, layers, head. */
-  private readonly everything: Stage[];
+  private readonly everything: Stage;
+  /** A whole pass over this many branches. */
+  private readonly few = new Map<number, Kernel[]>();
   private readonly iteration: Iteration;
 
   constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig) {
@@ -42,7 +52,7 @@ export class Forward {
     this.recorder = new Recorder(gpu.device);
     this.groups = groupStages(model, config);
     const layers = model.layers.flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
-    this.everything = [model.embed, ...layers, model.head];
+    this.everything = joined([model.embed, ...layers, model.head]);
     this.iteration = new Iteration(gpu, model, cache, this.recorder);
   }
 
@@ -64,7 +74,7 @@ export class Forward {
     this.writeStep(start, count);
     const rows = { count, end: start + count };
     const kind = count === 1 ? 'one' : 'many';
-    this.recorder.run([this.model.embed], kind, rows);
+    this.recorder.run(this.model.embed[kind], rows);
 
     let passes = 1;
     for (const group of this.groups) {
@@ -72,8 +82,8 @@ export class Forward {
       if (group.cyclic && count > 1) {
         passes = Math.max(passes, await this.iteration.run(group, count, cacheOnly, options));
       } else {
-        this.recorder.run(group.upToKv, kind, rows);
-        if (!cacheOnly) this.recorder.run(group.rest, kind, rows);
+        this.recorder.run(group.upToKv[kind], rows);
+        if (!cacheOnly) this.recorder.run(group.rest[kind], rows);
       }
       if (cacheOnly) break;
     }
@@ -91,17 +101,49 @@ export class Forward {
   async decode(start: number, count: number): Promise<number[]> {
     this.writeStep(start, 1);
     for (let i = 0; i < count; i++) {
-      this.recorder.run(this.everything, 'one', { count: 1, end: start + i + 1 });
+      this.recorder.run(this.everything.one, { count: 1, end: start + i + 1 });
     }
     const ids = await this.readSequence(start + 1, count);
     this.gpu.assertHealthy();
     return ids;
   }
 
+  /** Says which tokens the branches begin with. */
+  writeBranches({ start, slots }: BranchLayout, firsts: readonly number[]): void {
+    firsts.forEach((first, branch) => this.writeSequence(start + branch * slots, [first]));
+  }
+
+  /**
+   * Runs the branches' tokens of step `step`, then `steps - 1` times the likeliest ones after them,
+   * in one submit. Resolves with the tokens that follow: ids by step and branch.
+   */
+  async decodeBranches(
+    { start, count, slots }: BranchLayout,
+    step: number,
+    steps: number,
+  ): Promise<number[][]> {
+    const kernels = await this.forBranches(count);
+    const position = start + step;
+    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, start]));
+    for (let i = 0; i < steps; i++) {
+      this.recorder.run(kernels, { count, end: position + i + 1 });
+    }
+    const parts = Array.from({ length: count }, (_, branch) => ({
+      buffer: this.model.sequence,
+      offset: (position + branch * slots + 1) * 4,
+      size: steps * 4,
+    }));
+    const ids = new Uint32Array(await this.recorder.read(parts));
+    this.gpu.assertHealthy();
+    return Array.from({ length: steps }, (_, i) =>
+      Array.from({ length: count }, (_, branch) => ids[branch * steps + i]),
+    );
+  }
+
   /** Logits of one of the `count` rows that the last run left in `hidden`: f32 [vocabSize]. */
   async logitsOfRow(row: number, count: number): Promise<Float32Array> {
     this.writeStep(this.cache.tokens.length - count, count, row);
-    this.recorder.run([this.model.head], 'one', ONE_ROW);
+    this.recorder.run(this.model.head.one, ONE_ROW);
     return this.readLogits();
   }
 
@@ -113,6 +155,14 @@ export class Forward {
 
   dispose(): void {
     this.recorder.dispose();
+  }
+
+  private async forBranches(count: number): Promise<Kernel[]> {
+    const known = this.few.get(count);
+    if (known) return known;
+    const kernels = await this.everything.few(count);
+    this.few.set(count, kernels);
+    return kernels;
   }
 
   private writeStep(start: number, count: number, logitRow = count - 1): void {
@@ -132,7 +182,7 @@ export class Forward {
   private async finish(end: number, output: ForwardOptions['output']): Promise<number> {
     let likeliest = -1;
     if (output === 'logits') {
-      this.recorder.run([this.model.head], 'one', ONE_ROW);
+      this.recorder.run(this.model.head.one, ONE_ROW);
       [likeliest] = await this.readSequence(end, 1);
     } else {
       this.recorder.submit();

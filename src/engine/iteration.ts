@@ -7,15 +7,15 @@ import type { KvCache } from './cache';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
 import type { Recorder } from './recorder';
-import type { Stage } from './stage';
+import { joined, type Stage } from './stage';
 
 /** The layers of a group as dispatches, cut where a run may have to stop or go back. */
 export interface GroupStages {
   cyclic: boolean;
   /** Up to the keys and values of the group's last layer that has to run for the cache's sake. */
-  upToKv: Stage[];
+  upToKv: Stage;
   /** What then remains of the group. */
-  rest: Stage[];
+  rest: Stage;
   /** Layers that a layer below them reads. */
   targets: number[];
   /** No layer above the group writes to the cache. */
@@ -66,7 +66,7 @@ export class Iteration {
     let settled = 0;
     for (let pass = 1; ; pass++) {
       const active = count - settled;
-      this.recorder.run(upToKv, 'many', { count: active, end });
+      this.recorder.run(upToKv.many, { count: active, end });
       let leaving = active;
       if (pass < limit) {
         const exact = pass - settled;
@@ -77,7 +77,7 @@ export class Iteration {
       const isWhole = leaving === count;
       if (leaving > 0 && !cacheOnly) {
         if (!isWhole) this.nextRows(settled, leaving);
-        this.recorder.run(rest, 'many', { count: leaving, end: end - active + leaving });
+        this.recorder.run(rest.many, { count: leaving, end: end - active + leaving });
         if (!isWhole) this.copyRows('hidden', 0, 'groupOutput', settled, leaving);
       }
       settled += leaving;
@@ -158,8 +158,8 @@ export function groupStages(model: Model, config: ModelConfig): GroupStages[] {
     const upward = layers.filter(({ reads }, i) => reads > first + i);
     return {
       cyclic,
-      upToKv: [...stages(first, cut), ...model.layers[cut].upToKv],
-      rest: [...model.layers[cut].rest, ...stages(cut + 1, end)],
+      upToKv: joined([...stages(first, cut), ...model.layers[cut].upToKv]),
+      rest: joined([...model.layers[cut].rest, ...stages(cut + 1, end)]),
       targets: [...new Set(upward.map(({ reads }) => reads))],
       isLastForCache: lastKvLayer < end,
     };

@@ -7,7 +7,7 @@ import type { ModelConfig } from '../model/config';
 import { Attention, type AttentionParts } from './attention';
 import type { KvCache } from './cache';
 import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSpec } from './kernel';
-import { Products, weightBindings, type Fragment } from './products';
+import { MATMUL_TOKENS, Products, weightBindings, type Fragment } from './products';
 import { joined, same, type Stage } from './stage';
 import { pad8 } from './precision';
 import { WEIGHT_SOURCES, type Matrix } from './weights';
@@ -118,8 +118,7 @@ export class Operations {
     ]);
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
-    const fused = await this.products.fused('project', matrix, this.normed(hidden, norm), output);
-    return { ...fused, many: unfused.many };
+    return this.fused('project', matrix, this.normed(hidden, norm), output, unfused.many);
   }
 
   /** Attention of a layer over the keys and values that it reads, after `project`. */
@@ -131,10 +130,10 @@ export class Operations {
     const many = [await this.attention.whole(layer, qkv, attended)];
     if (this.isFused(projection)) {
       const split = [await this.attention.split(layer, qkv, attendedParts)];
-      return { one: split, few: split, many };
+      return { ...same(split), many };
     }
     const single = [await this.attention.whole(layer, qkv, attended, 1)];
-    return { one: single, few: single, many };
+    return { ...same(single), many };
   }
 
   /** o_proj, added to the residual stream. */
@@ -150,10 +149,7 @@ export class Operations {
       ? this.attention.merged(attendedParts)
       : plainInput(attended);
     const store = storedOutput(hidden, pad8(D), true);
-    return {
-      ...(await this.products.fused('output', matrix, input, store)),
-      many: unfused.many,
-    };
+    return this.fused('output', matrix, input, store, unfused.many);
   }
 
   /** Norm, gate_proj, up_proj and silu(gate) * up. */
@@ -174,13 +170,7 @@ export class Operations {
       constants: { Y_STRIDE: pad8(F) },
       bindings: [write(4, activated)],
     };
-    const fused = await this.products.fused(
-      'gate and up',
-      matrix,
-      this.normed(hidden, norm),
-      output,
-    );
-    return { ...fused, many: unfused.many };
+    return this.fused('gate and up', matrix, this.normed(hidden, norm), output, unfused.many);
   }
 
   /** down_proj, added to the residual stream. */
@@ -189,10 +179,7 @@ export class Operations {
     const unfused = await this.product(matrix, activated, hidden, D, true);
     if (this.isSoftware) return unfused;
     const store = storedOutput(hidden, pad8(D), true);
-    return {
-      ...(await this.products.fused('down', matrix, plainInput(activated), store)),
-      many: unfused.many,
-    };
+    return this.fused('down', matrix, plainInput(activated), store, unfused.many);
   }
 
   /**
@@ -205,32 +192,42 @@ export class Operations {
     { hidden, normed, logits }: Activations,
     sequence: GPUBuffer,
   ): Promise<Stage> {
-    const V = this.config.vocabSize;
-    const [one, few] = await Promise.all([
-      this.argmax(logits, sequence, false),
-      this.argmax(logits, sequence, true),
-    ]);
-    if (this.isSoftware) {
+    const stride = pad8(this.config.vocabSize);
+    const last = [await this.argmax(logits, sequence, false)];
+    const every = [await this.argmax(logits, sequence, true)];
+    if (!this.isSoftware) {
+      const store = storedOutput(logits, stride, false);
+      const product = (rows: number, oneRow: boolean) =>
+        this.products.fused('head', matrix, this.normed(hidden, norm, oneRow), store, rows);
       return {
-        one: [
-          ...(await this.norm(hidden, norm, normed, true)).one,
-          ...(await this.products.plain(matrix, normed, logits, pad8(V), false, 1)),
-          one,
-        ],
-        few: [
-          ...(await this.norm(hidden, norm, normed)).few,
-          ...(await this.products.plain(matrix, normed, logits, pad8(V), false)),
-          few,
-        ],
+        one: [...(await product(1, true)), ...last],
+        few: async (rows) => [...(await product(rows, false)), ...every],
         many: [],
       };
     }
-    const store = storedOutput(logits, pad8(V), false);
-    const [last, every] = await Promise.all([
-      this.products.fused('head', matrix, this.normed(hidden, norm, true), store),
-      this.products.fused('head', matrix, this.normed(hidden, norm), store),
-    ]);
-    return { one: [...last.one, one], few: [...every.few, few], many: [] };
+    const product = (rows: number) =>
+      this.products.plain(matrix, normed, logits, stride, false, rows);
+    return {
+      one: [...(await this.norm(hidden, norm, normed, true)).one, ...(await product(1)), ...last],
+      few: async () => [
+        ...(await this.norm(hidden, norm, normed)).one,
+        ...(await product(MATMUL_TOKENS)),
+        ...every,
+      ],
+      many: [],
+    };
+  }
+
+  /** A product with what is before and after it in one kernel, for one row and for a few. */
+  private async fused(
+    label: string,
+    matrix: Matrix,
+    input: Fragment,
+    output: Fragment,
+    many: Kernel[],
+  ): Promise<Stage> {
+    const compile = (rows: number) => this.products.fused(label, matrix, input, output, rows);
+    return { one: await compile(1), few: compile, many };
   }
 
   /** Few rows of a matrix in one piece take a fused kernel, but not where the GPU is a CPU. */
@@ -249,7 +246,7 @@ export class Operations {
     const many = await this.products.plain(matrix, x, y, pad8(width), add);
     if (!this.isSoftware) return same(many);
     const one = await this.products.plain(matrix, x, y, pad8(width), add, 1);
-    return { one, few: many, many };
+    return { one, few: () => Promise.resolve(many), many };
   }
 
   /** x = RMSNorm(h) of every new token, or of row step.logit_row only. */

@@ -6,7 +6,6 @@
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler } from './kernel';
-import { FEW_ROWS } from './stage';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
 import matmulSource from '../../shaders/matmul.wgsl';
 import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
@@ -53,19 +52,17 @@ export class Products {
     this.subgroups = subgroups;
   }
 
-  /** output(W input(x)) for one row and for a few. */
-  async fused(
+  /** output(W input(x)) for `rows` rows, at most FEW_ROWS. */
+  fused(
     label: string,
     matrix: Matrix,
     input: Fragment,
     output: Fragment,
-  ): Promise<{ one: Kernel[]; few: Kernel[] }> {
-    const all = (tokens: number) =>
-      Promise.all(
-        matrix.pieces.map((piece) => this.matvec(label, matrix, piece, input, output, tokens)),
-      );
-    const [one, few] = await Promise.all([all(1), all(FEW_ROWS)]);
-    return { one, few };
+    rows = 1,
+  ): Promise<Kernel[]> {
+    return Promise.all(
+      matrix.pieces.map((piece) => this.matvec(label, matrix, piece, input, output, rows)),
+    );
   }
 
   /** y = W x, or y += W x, for any number of rows, `tokens` of them together. */

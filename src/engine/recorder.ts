@@ -2,8 +2,7 @@
  * Commands on their way to the device: dispatches gather in one compute pass until a copy, a clear
  * or a submit ends it.
  */
-import { dispatch, type Rows } from './kernel';
-import type { Stage } from './stage';
+import { dispatch, type Kernel, type Rows } from './kernel';
 import { Readback, type ReadPart } from './readback';
 
 export class Recorder {
@@ -17,12 +16,10 @@ export class Recorder {
     this.readback = new Readback(device);
   }
 
-  /** Records the stages for a pass over these rows. */
-  run(stages: readonly Stage[], kind: keyof Stage, rows: Rows): void {
+  /** Records the kernels for a pass over these rows. */
+  run(kernels: readonly Kernel[], rows: Rows): void {
     this.pass ??= this.commands().beginComputePass();
-    for (const stage of stages) {
-      for (const kernel of stage[kind]) dispatch(this.pass, kernel, rows);
-    }
+    for (const kernel of kernels) dispatch(this.pass, kernel, rows);
   }
 
   copy(source: GPUBuffer, sourceAt: number, target: GPUBuffer, at: number, bytes: number): void {

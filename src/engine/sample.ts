@@ -22,6 +22,18 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
+/** Indices of the `count` largest logits, the largest first; lower ones first where several are equal. */
+export function largest(logits: Float32Array, count: number): number[] {
+  const best: number[] = [];
+  for (let i = 0; i < logits.length; i++) {
+    if (best.length === count && logits[i] <= logits[best[count - 1]]) continue;
+    const at = best.findIndex((other) => logits[i] > logits[other]);
+    best.splice(at < 0 ? best.length : at, 0, i);
+    best.length = Math.min(best.length, count);
+  }
+  return best;
+}
+
 /** Draws a token id. Temperature 0 is argmax. logits: f32 [vocab], not changed. */
 export function sample(logits: Float32Array, sampling: Sampling, random: () => number): number {
   const { temperature, topK, topP } = sampling;

@@ -1,0 +1,74 @@
+/**
+ * Alternatives decoded together from one shared prefix: each must be what its first token leads to
+ * when it is decoded alone.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Engine, type EngineOptions } from '../../src/engine/engine';
+import { Gpu } from '../../src/engine/gpu';
+import { largest, seededRandom } from '../../src/engine/sample';
+import { openCheckpoint } from '../../src/model/checkpoint';
+import { greedy } from './greedy';
+
+const TOKENS = 6;
+const PROMPT_TOKENS = 37;
+
+const CASES: { name: string; options: EngineOptions; count: number }[] = [
+  { name: 'sandwich-middle', options: { kernelSet: 'subgroup' }, count: 3 },
+  { name: 'windows', options: { kernelSet: 'software' }, count: 3 },
+  { name: 'lckv-w4-nodiag', options: { kernelSet: 'software' }, count: 8 },
+  { name: 'cla', options: { kernelSet: 'workgroup' }, count: 2 },
+  { name: 'groups', options: { kernelSet: 'subgroup', maxWeightBytes: 10_000 }, count: 2 },
+];
+
+describe('branches', function () {
+  this.timeout(120_000);
+  let gpu: Gpu;
+  before(async () => {
+    gpu = await Gpu.open();
+  });
+  after(() => gpu.dispose());
+
+  for (const { name, options, count } of CASES) {
+    it(`${count} of ${name}, ${JSON.stringify(options)}: same tokens as each alone`, async () => {
+      const checkpoint = await openCheckpoint(join('test/fixtures/goldens', name));
+      const engine = await Engine.load(gpu, checkpoint, { contextTokens: 96, ...options });
+      try {
+        const random = seededRandom(23);
+        const { vocabSize } = checkpoint.config;
+        const prompt = Array.from({ length: PROMPT_TOKENS }, () =>
+          Math.floor(random() * vocabSize),
+        );
+        await engine.prefill(prompt);
+        const firsts = largest(await engine.readLogits(), count);
+        const steps: number[][] = [];
+        for await (const ids of engine.branch(count, TOKENS)) steps.push(ids);
+        assert.equal(steps.length, TOKENS);
+        assert.deepEqual(steps[0], firsts);
+        assert.deepEqual(engine.tokens, prompt, 'the cache is as it was');
+        // After the branches the sequence goes on as if they had not been.
+        for (const [branch, first] of firsts.entries()) {
+          const { tokens } = await greedy(engine, [...prompt, first], TOKENS - 1);
+          const together = steps.slice(1).map((ids) => ids[branch]);
+          assert.deepEqual(together, tokens, `branch ${branch}`);
+        }
+      } finally {
+        engine.dispose();
+        await checkpoint.close();
+      }
+    });
+  }
+
+  it('refuses more branches or tokens than fit', async () => {
+    const checkpoint = await openCheckpoint('test/fixtures/goldens/cla');
+    const engine = await Engine.load(gpu, checkpoint, { contextTokens: 40 });
+    try {
+      await engine.prefill([1, 2, 3]);
+      await assert.rejects(() => engine.branch(9, 2).next(), /9 branches/);
+      await assert.rejects(() => engine.branch(4, 10).next(), /37 of them free/);
+    } finally {
+      engine.dispose();
+      await checkpoint.close();
+    }
+  });
+});
