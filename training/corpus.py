@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Fetches the packages of manifest.tsv, keeps their readable source, writes compressed shards.
 
-usage: corpus.py fetch | build [PARTS] | table
+usage: corpus.py fetch | build [WORKERS] | table
 All text stays under training/.work (git-ignored). A shard is a .jsonl.xz with one {"l": language, "k": package, "p": path, "t": text}
 a line: part1, part2, ... (training) and heldout (whole packages, never trained on).
 """
 import collections
 import csv
 import glob
+import hashlib
 import io
 import json
 import lzma
@@ -20,14 +21,16 @@ import sys
 import tarfile
 
 import filters
+from near_duplicates import NearDuplicates, signature
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(HERE, '.work')
-PACKAGE_CAP = 5_000_000          # bytes of text one package may bring
-PART_XZ = 58 * 2**20             # one part has to travel in one call of at most 64 MiB
-SHARE = {'json': 0.015, 'markdown': 0.05, 'html': 0.015, 'css': 0.02, 'scss': 0.01, 'less': 0.005, 'yaml': 0.01, 'declarations': 0.05,
-         'python': 0.28, 'go': 0.10, 'rust': 0.09, 'c': 0.05, 'cpp': 0.05, 'java': 0.07, 'javascript': 0.28}
-Package = collections.namedtuple('Package', 'source name version licence split')
+PACKAGE_CAP = 5_000_000          # bytes of text one package may bring; TypeScript counts half
+PARTS, PART_TEXT = 3, 212_000_000      # a part travels in one call of at most 64 MiB, beside all else: 34 MiB compressed
+SHARE = {'typescript': 0.26, 'typescriptreact': 0.06, 'declarations': 0.02, 'javascript': 0.15, 'javascriptreact': 0.01, 'python': 0.25, 'go': 0.075,
+         'rust': 0.065, 'java': 0.045, 'c': 0.04, 'cpp': 0.03, 'css': 0.012, 'scss': 0.012, 'less': 0.004, 'html': 0.01, 'json': 0.012, 'markdown': 0.035,
+         'yaml': 0.006}
+Package = collections.namedtuple('Package', 'source name version licence split sha256')
 
 
 def manifest():
@@ -45,6 +48,15 @@ def archive_pattern(p):
     return f"{WORK}/src/{p.name}_{re.sub(r'-[^-]*$', '', v)}.orig*.tar.*[z2]"
 
 
+def checksum(p):
+    """SHA-256 of the archive, of its parts by name one after the other; None where nothing was fetched."""
+    digest, paths = hashlib.sha256(), sorted(glob.glob(archive_pattern(p)))
+    for path in paths:
+        with open(path, 'rb') as f:
+            digest.update(f.read())
+    return digest.hexdigest() if paths else None
+
+
 def apt_options():
     """Options that make apt read a sources file of our own: the machine's own URIs with source packages switched on."""
     parts = f'{WORK}/apt/parts'
@@ -59,7 +71,7 @@ def apt_options():
 
 
 def fetch():
-    """Downloads what is missing. Safe to repeat."""
+    """Downloads what is missing and checks every archive's SHA-256. Safe to repeat."""
     missing = [p for p in manifest() if not glob.glob(archive_pattern(p))]
     for kind in ('npm', 'deb', 'src'):
         os.makedirs(f'{WORK}/{kind}', exist_ok=True)
@@ -71,8 +83,11 @@ def fetch():
         for p in (p for p in missing if p.source != 'npm'):
             verb = ['download'] if p.source == 'deb' else ['source', '--download-only']
             subprocess.run(['apt-get', *options, *verb, f'{p.name}={p.version}'], cwd=f'{WORK}/{p.source}', check=False)
-    left = [p.name for p in manifest() if not glob.glob(archive_pattern(p))]
-    print(f'{len(left)} of {len(manifest())} packages missing:', *left)
+    sums = {p: checksum(p) for p in manifest()}
+    missing, wrong = [p.name for p in sums if sums[p] is None], [p.name for p in sums if sums[p] not in (None, p.sha256)]
+    print(f'{len(sums)} packages, {len(missing)} missing:', *missing)
+    if wrong:
+        sys.exit(f'checksum differs from manifest.tsv, delete and fetch again: {" ".join(wrong)}')
 
 
 def open_tar(path):
@@ -103,7 +118,7 @@ def candidates(p):
 
 
 def read_package(p):
-    """One package -> [(language, package, path, text)], a random choice of files up to the package cap."""
+    """One package -> its documents with their MinHash signatures, a random choice of files up to the package cap."""
     files = candidates(p)
     paths = {q: len(raw) for q, raw in files.items()}
     if p.source == 'npm':
@@ -114,68 +129,67 @@ def read_package(p):
         language = filters.language_of(q)
         text = filters.clean(files[q], q, language)
         if text:
-            kept.append((language, p.name, q, text))
-            total += len(text)
+            kept.append((dict(l=language, k=p.name, p=q, t=text), signature(text)))
+            total += len(text) / (2 if language.startswith('typescript') else 1)
             if total > PACKAGE_CAP:
                 break
     return p, kept
 
 
-def near_duplicate(text, seen):
-    """True if most three-line shingles of the text are already in `seen`; otherwise adds them."""
-    lines = [s for s in map(str.strip, text.split('\n')) if len(s) > 3]
-    marks = [hash((lines[i], lines[i + 1], lines[i + 2])) for i in range(max(0, len(lines) - 2))]
-    if not marks or sum(m in seen for m in marks) > 0.5 * len(marks):
-        return True
-    seen.update(marks)
-    return False
-
-
 def share_key(doc):
-    return 'declarations' if doc[2].endswith('.d.ts') else doc[0]
+    return 'declarations' if doc['p'].endswith('.d.ts') else doc['l']
 
 
 def balance(docs):
-    """Cuts the languages named in SHARE to at most that part of the whole."""
-    size, limit = collections.Counter(), {k: v * sum(len(d[3]) for d in docs) for k, v in SHARE.items()}
-    kept = []
+    """Cuts the languages named in SHARE to at most that part of what travels."""
+    size = collections.Counter()
     for d in docs:
         key = share_key(d)
-        size[key] += len(d[3])
-        if size[key] <= limit.get(key, float('inf')):
-            kept.append(d)
-    return kept
+        size[key] += len(d['t'])
+        if size[key] <= SHARE.get(key, 1) * PARTS * PART_TEXT:
+            yield d
+
+
+def divide(docs):
+    """Documents -> PARTS lists. Packages stay whole, as snippets come from sibling files; each language is spread evenly."""
+    packages = collections.defaultdict(list)
+    for d in docs:
+        packages[d['k']].append(d)
+    parts, sizes = [[] for _ in range(PARTS)], [collections.Counter() for _ in range(PARTS)]
+    weight = {k: collections.Counter() for k in packages}
+    for k, found in packages.items():
+        for d in found:
+            weight[k][d['l']] += len(d['t'])
+    for k in sorted(packages, key=lambda k: -weight[k].total()):
+        main = weight[k].most_common(1)[0][0]
+        best = min((i for i in range(PARTS)), key=lambda i: sizes[i][main] + sizes[i].total() / 4)
+        parts[best] += packages[k]
+        sizes[best].update(weight[k])
+    return parts
 
 
 def write(name, docs):
-    """Sorted by language and package, which compresses best. Returns the compressed size."""
+    """Sorted by language and package, which compresses best."""
     path = f'{WORK}/{name}.jsonl.xz'
     with open(path, 'wb') as f:
-        xz = subprocess.Popen(['xz', '-T2', '-5', '-c'], stdin=subprocess.PIPE, stdout=f)
-        for l, k, p, t in sorted(docs, key=lambda d: d[:3]):
-            xz.stdin.write((json.dumps(dict(l=l, k=k, p=p, t=t), ensure_ascii=False) + '\n').encode())
+        xz = subprocess.Popen(['xz', '-T2', '-6', '-c'], stdin=subprocess.PIPE, stdout=f)
+        for d in sorted(docs, key=lambda d: (d['l'], d['k'], d['p'])):
+            xz.stdin.write((json.dumps(d, ensure_ascii=False) + '\n').encode())
         xz.stdin.close()
         xz.wait()
-    print(f'{name}: {len(docs)} files, {sum(len(d[3]) for d in docs) / 1e6:.1f} MB text, {os.path.getsize(path) / 2**20:.1f} MiB xz')
+    print(f'{name}: {len(docs)} files, {sum(len(d["t"]) for d in docs) / 1e6:.1f} MB text, {os.path.getsize(path) / 2**20:.1f} MiB xz', flush=True)
 
 
-def build(parts=2, text_per_part=330_000_000):
+def build(workers=2):
     packages = sorted(manifest(), key=lambda p: p.split)       # eval first: training copies of held-out files are dropped
-    seen, docs = set(), {'eval': [], 'train': []}
-    with multiprocessing.Pool(2) as pool:
+    near, docs = NearDuplicates(), {'eval': [], 'train': []}
+    with multiprocessing.Pool(workers) as pool:
         for p, found in pool.imap(read_package, packages):
-            docs[p.split] += [d for d in found if not near_duplicate(d[3], seen)]
+            docs[p.split] += [d for d, s in found if near.add(d['t'], s)]
             print(p.name, len(found), file=sys.stderr)
     random.Random(0).shuffle(docs['train'])
-    train = balance(docs['train'])
-    cuts, size = [[] for _ in range(parts)], 0
-    for d in train:
-        size += len(d[3])
-        if size >= parts * text_per_part:
-            break
-        cuts[int(size // text_per_part)].append(d)
     write('heldout', docs['eval'])
-    for i, part in enumerate(cuts):
+    for i, part in enumerate(divide(balance(docs['train']))):
         write(f'part{i + 1}', part)
     table()
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Figures of a checkpoint on held-out packages, with the released int8 weights in float32.
+"""Figures of a checkpoint on held-out packages, with the released int8 weights.
 
-usage: evaluate.py CHECKPOINT.pt HELDOUT.jsonl.xz TOKENIZER OUT.json [SHARE]      SHARE < 1: a quick look
-Bits per byte by language, loss by number of prefill passes, exact match of single lines, sample completions.
+usage: evaluate.py CHECKPOINT.pt HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE]      SHARE < 1: a quick look
+Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
+OUT_DIR/completions.jsonl, {id, suffix: whether it was given, completion, ended: by <|end|>} for the cases of cases.py; score.py judges them.
 """
 import collections
 import json
@@ -14,21 +15,29 @@ import time
 import torch
 import torch.nn.functional as F
 
+import cases
 import data
 import tokenizer as tok
+from convergence import convergence
 from export import quantised_state, restored_state
+from generate import greedy
 from model import LCKV
 from model_config import Config
 
-LIMIT = 600_000            # bytes of held-out text a language
-CASES, NEW = 500, 32
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+LIMIT = 500_000            # bytes of held-out text a language
+SAMPLE = 160               # windows for comparisons of formats and passes
+LINE_IDS, BLOCK_IDS = 64, 192
+NO_SUFFIX = 4              # one line case in so many is also asked without its suffix
 
 
-def load_model(checkpoint, int8=True):
-    state = torch.load(checkpoint, map_location='cuda', weights_only=True)['model']
-    model = LCKV(Config()).cuda().eval().requires_grad_(False)
-    model.load_state_dict(restored_state(quantised_state(state)) if int8 else state)
-    return model
+def formats(state):
+    """Name -> weights as a runtime restores them."""
+    low = restored_state(quantised_state(state, 4))
+    embedding = 'model.embed_tokens.weight'
+    eight = restored_state(quantised_state(state))
+    return {'f32': state, 'f16': {n: w.half().float() for n, w in state.items()}, 'int8': eight, 'int4': low,
+            'int4, embedding int8': {**low, embedding: eight[embedding]}}
 
 
 def windows(docs, tokenizer, limit):
@@ -50,7 +59,7 @@ def padded(rows):
     out = torch.full((len(rows), max(map(len, rows))), tok.PAD)
     for i, r in enumerate(rows):
         out[i, :len(r)] = torch.tensor(r)
-    return out.cuda()
+    return out.to(DEVICE)
 
 
 def nats(model, found, **passes):
@@ -67,6 +76,7 @@ def nats(model, found, **passes):
 
 
 def bits_per_byte(found, loss, bytes_of):
+    """{language or 'all': bits per byte and bytes}"""
     total, size = collections.Counter(), collections.Counter()
     for (language, ids, first), x in zip(found, loss):
         n = sum(bytes_of[i] for i in ids[first:])
@@ -76,81 +86,47 @@ def bits_per_byte(found, loss, bytes_of):
     return {k: dict(bits_per_byte=round(total[k] / size[k] / math.log(2), 4), bytes=size[k]) for k in sorted(total)}
 
 
-def line_cases(docs, tokenizer, count, seed=11):
-    """Cursors in held-out files: [(document, prompt ids, rest of the line)]."""
-    rng, out = random.Random(seed), []
-    while len(out) < count:
-        d = rng.choice(docs)
-        cursor, stop = data.line_case(d['t'], rng.randrange(len(d['t'])), rng)
-        middle = d['t'][cursor:stop]
-        if not 3 <= len(middle.strip()) <= 60:
-            continue
-        header, suffix, prefix = (e.ids for e in tokenizer.encode_batch(
-            [f"{d['l']} {d['p']}", d['t'][stop:stop + 700], d['t'][max(0, cursor - 6000):cursor]], add_special_tokens=False))
-        suffix = suffix[:data.MAX_SUFFIX]
-        prefix = prefix[-(data.ROW - NEW - len(header) - len(suffix) - 3):]
-        out.append((d, [tok.PATH, *header, tok.SUFFIX, *suffix, tok.PREFIX, *prefix], middle))
+def complete(model, tokenizer, docs, share):
+    """Greedy completions of all cases: [{id, suffix, completion, ended}]."""
+    prompts, found = cases.Prompts(tokenizer), cases.make(docs, share)
+    lines, blocks = ([c for c in found if c['kind'] == kind] for kind in ('line', 'block'))
+    out = []
+    for chosen, suffix, count in ((lines, True, LINE_IDS), (blocks, True, BLOCK_IDS), (lines[::NO_SUFFIX], False, LINE_IDS)):
+        with torch.autocast('cuda', torch.bfloat16, enabled=DEVICE == 'cuda'):
+            answers = greedy(model, [prompts.ids(c, suffix) for c in chosen], count)
+        out += [dict(id=c['id'], suffix=suffix, completion=tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
+                for c, (ids, ended) in zip(chosen, answers)]
     return out
 
 
-def greedy(model, prompts, count=NEW):
-    """Greedy continuations, batched, the whole row anew for each token (causal, so padding on the right does no harm)."""
-    out = [None] * len(prompts)
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    for i in range(0, len(order), 50):
-        part = order[i:i + 50]
-        ids = padded([prompts[j] + [tok.PAD] * count for j in part])
-        at = torch.tensor([len(prompts[j]) for j in part], device='cuda')
-        rows = torch.arange(len(part), device='cuda')
-        for step in range(count):
-            with torch.autocast('cuda', torch.bfloat16):
-                hidden = model(ids[:, :at.max() + step], grad_passes=1, no_grad_passes=6)
-            ids[rows, at + step] = model.logits(hidden[rows, at + step - 1].float()).argmax(-1)
-        for row, j in enumerate(part):
-            out[j] = ids[row, at[row]:at[row] + count].tolist()
-    return out
-
-
-def until_end(ids):
-    return ids[:ids.index(tok.END)] if tok.END in ids else ids
-
-
-def exact_match(model, docs, tokenizer, share):
-    cases = line_cases(docs, tokenizer, int(CASES * share))
-    right, count, samples = collections.Counter(), collections.Counter(), []
-    for (d, prompt, middle), ids in zip(cases, greedy(model, [c[1] for c in cases])):
-        text = tokenizer.decode(until_end(ids), skip_special_tokens=False)
-        good = text.split('\n')[0].rstrip() == middle.rstrip()
-        for key in (d['l'], 'all'):
-            count[key] += 1
-            right[key] += good
-        if len(samples) < 24:
-            samples.append(dict(language=d['l'], package=d['k'], path=d['p'], exact=good,
-                                before=tokenizer.decode(prompt[prompt.index(tok.PREFIX) + 1:])[-160:], expected=middle, completion=text))
-    return {k: dict(exact=right[k], cursors=count[k]) for k in sorted(count)}, samples
-
-
-def main(checkpoint, heldout, tokenizer_path, out, share=1.0):
+def main(checkpoint, heldout, tokenizer_path, out, share=1.0, config=None):
     torch.set_float32_matmul_precision('high')
-    begin, tokenizer, docs = time.time(), tok.load(tokenizer_path), data.load_docs(heldout)
+    begin, tokenizer, docs = time.time(), tok.load(tokenizer_path), cases.documents(heldout)
     random.Random(3).shuffle(docs)
     names = [tokenizer.id_to_token(i) for i in range(tok.VOCABULARY)]
     bytes_of = [0 if n in tok.SPECIALS else len(n) for n in names]
-    result = {}
+    state = torch.load(checkpoint, map_location=DEVICE, weights_only=True)['model'] if isinstance(checkpoint, str) else checkpoint
+    model, result = LCKV(config or Config()).to(DEVICE).eval().requires_grad_(False), {}
+    found = windows(docs, tokenizer, int(LIMIT * share))
+    few = random.Random(5).sample(found, min(len(found), int(SAMPLE * share) + 4))
     with torch.no_grad():
-        model = load_model(checkpoint)
-        found = windows(docs, tokenizer, int(LIMIT * share))
+        for name, weights in formats(state).items():
+            model.load_state_dict(weights)
+            result[name] = bits_per_byte(few, nats(model, few), bytes_of)['all']
+        model.load_state_dict(restored_state(quantised_state(state)))
         result['heldout'] = bits_per_byte(found, nats(model, found), bytes_of)
-        few = random.Random(5).sample(found, min(len(found), int(320 * share) + 16))
-        result['passes'] = {n: bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte']
-                            for n in range(1, 11)}
-        result['single_line'], result['samples'] = exact_match(model, docs, tokenizer, share)
-        model = load_model(checkpoint, int8=False)
-        result['float32'] = bits_per_byte(few, nats(model, few), bytes_of)['all']
+        by_passes = [bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte'] for n in range(1, 13)]
+        whole = [padded([w[1] for w in few if len(w[1]) == data.ROW][i:i + 8]) for i in range(0, 24, 8)]
+        moved = convergence(model, [ids for ids in whole if len(ids)])
+        result['passes'] = {n: dict(bits_per_byte=by_passes[n - 1], kv_error=moved[n][0], agreement=moved[n][1]) for n in range(1, 13)}
+        result['seconds of figures'] = round(time.time() - begin, 1)
+        answers = complete(model, tokenizer, docs, share)
     result['seconds'] = round(time.time() - begin, 1)
-    with open(out, 'w') as f:
+    with open(f'{out}/results.json', 'w') as f:
         json.dump(result, f, indent=1, ensure_ascii=False)
-    print(json.dumps({k: v for k, v in result.items() if k != 'samples'}))
+    with open(f'{out}/completions.jsonl', 'w') as f:
+        f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
+    print(json.dumps(result))
 
 
 if __name__ == '__main__':

@@ -14,13 +14,14 @@ GROUP = 32
 PIECE = 15 * 2**20
 
 
-def quantise(w):
-    """float [rows, cols] -> (int8 [rows, cols], float16 [rows, cols/32]); the scale is rounded before it is used."""
+def quantise(w, bits=8):
+    """float [rows, cols] -> (int8 [rows, cols], float16 [rows, cols/32]), symmetric; the scale is rounded before it is used."""
     import torch
+    top = 2 ** (bits - 1) - 1
     g = w.float().view(w.shape[0], -1, GROUP)
-    scale = (g.abs().amax(-1) / 127).half()
+    scale = (g.abs().amax(-1) / top).half()
     safe = scale.float().clamp_min(1e-12)[..., None]
-    return (g / safe).round().clamp(-127, 127).to(torch.int8).view(w.shape), scale
+    return (g / safe).round().clamp(-top, top).to(torch.int8).view(w.shape), scale
 
 
 def dequantise(q, scale):
@@ -28,12 +29,12 @@ def dequantise(q, scale):
     return (q.float().view(q.shape[0], -1, GROUP) * scale.float()[..., None]).view(q.shape)
 
 
-def quantised_state(state):
-    """Checkpoint -> tensors of the release file."""
+def quantised_state(state, bits=8):
+    """Checkpoint -> tensors of the release file (8 bits)."""
     out = {}
     for name, w in state.items():
         if w.dim() == 2:
-            out[name], out[f'{name}_scale'] = quantise(w)
+            out[name], out[f'{name}_scale'] = quantise(w, bits)
         else:
             out[name] = w.float()
     return out

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""5-gram back-off model over token ids: the baseline that a neural model has to beat. Needs tokenizers and numpy.
+
+usage: ngram.py SHARD.jsonl.xz[,SHARD...] HELDOUT.jsonl.xz TOKENIZER OUT.jsonl [MILLION_IDS]
+Greedy: the commonest id after the longest of the last four, three, two or one ids that occurs in the training text (stupid back-off, whose
+argmax needs no discounts), to the end of the line. Writes {id, suffix: false, completion, ended: true} for the line cases of cases.py.
+"""
+import json
+import sys
+
+import numpy as np
+
+import cases
+import tokenizer as tok
+
+ORDER, LINE_IDS = 5, 64
+SHIFT = np.uint64(15)                     # ids are below 2**15, four of them fit a 64-bit key
+
+
+def training_ids(shards, prompts, most):
+    """uint16 ids of the documents, each after four <|end|> so that no context spans two."""
+    out, size = [], 0
+    for shard in shards.split(','):
+        for d in cases.documents(shard):
+            ids = np.array([tok.END] * (ORDER - 1) + prompts.encode(d['t']), np.uint16)
+            out.append(ids)
+            size += len(ids)
+            if size > most:
+                return np.concatenate(out)
+    return np.concatenate(out)
+
+
+def best_next(ids, length):
+    """(sorted keys of all contexts of `length` ids, the commonest next id of each; the lower id of equally common ones)."""
+    key = np.zeros(len(ids) - length, np.uint64)
+    for i in range(length):
+        key = key << SHIFT | ids[i:len(ids) - length + i].astype(np.uint64)
+    order = np.lexsort((ids[length:], key))
+    key, following = key[order], ids[length:][order]
+    starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (following[1:] != following[:-1])])
+    counts = np.diff(np.r_[starts, len(key)])
+    key, following = key[starts], following[starts]
+    first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+    winner = np.lexsort((-counts, key))[first]           # keys stay in their order, the commonest comes first
+    return key[first], following[winner]
+
+
+class NGram:
+    def __init__(self, ids):
+        self.tables = {n: best_next(ids, n) for n in range(ORDER - 1, 0, -1)}
+
+    def next(self, context):
+        """The id after the context (a list), None if even its last id was never seen."""
+        for n, (keys, following) in self.tables.items():
+            key = 0
+            for i in context[-n:]:
+                key = key << int(SHIFT) | i
+            at = int(np.searchsorted(keys, np.uint64(key)))
+            if len(context) >= n and at < len(keys) and keys[at] == key:
+                return int(following[at])
+        return None
+
+    def line(self, context, newline):
+        """Greedy ids after the context up to a line's end."""
+        out = []
+        while len(out) < LINE_IDS:
+            i = self.next(context + out)
+            if i is None or i == tok.END or newline[i]:
+                break
+            out.append(i)
+        return out
+
+
+def main(shards, heldout, tokenizer_path, out, millions=70):
+    tokenizer = tok.load(tokenizer_path)
+    prompts = cases.Prompts(tokenizer)
+    ids = training_ids(shards, prompts, int(float(millions) * 1e6))
+    model = NGram(ids)
+    print(f'{len(ids) / 1e6:.1f} M ids, contexts by length: {({n: len(k) for n, (k, _) in model.tables.items()})}')
+    with open(out, 'w') as f:
+        for c in cases.make(cases.documents(heldout)):
+            if c['kind'] == 'line':
+                found = model.line(prompts.encode(c['prefix'][-400:]), prompts.starts_line)
+                f.write(json.dumps(dict(id=c['id'], suffix=False, completion=tokenizer.decode(found, skip_special_tokens=False), ended=True)) + '\n')
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
