@@ -116,8 +116,8 @@ def main(checkpoint, heldout, tokenizer_path, out, share=1.0, config=None):
         model.load_state_dict(restored_state(quantised_state(state)))
         result['heldout'] = bits_per_byte(found, nats(model, found), bytes_of)
         by_passes = [bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte'] for n in range(1, 13)]
-        whole = [padded([w[1] for w in few if len(w[1]) == data.ROW][i:i + 8]) for i in range(0, 24, 8)]
-        moved = convergence(model, [ids for ids in whole if len(ids)])
+        full = [w[1] for w in few if len(w[1]) == data.ROW][:24]
+        moved = convergence(model, [padded(full[i:i + 8]) for i in range(0, len(full), 8)])
         result['passes'] = {n: dict(bits_per_byte=by_passes[n - 1], kv_error=moved[n][0], agreement=moved[n][1]) for n in range(1, 13)}
         result['seconds of figures'] = round(time.time() - begin, 1)
         answers = complete(model, tokenizer, docs, share)
