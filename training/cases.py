@@ -101,12 +101,17 @@ class Prompts:
     """Prompt ids, as buildPrompt of src/model/prompt.ts makes them."""
 
     def __init__(self, tokenizer):
-        self.tokenizer = tokenizer
+        self.tokenizer, self.known = tokenizer, {}
         names = [tokenizer.id_to_token(i) for i in range(tok.VOCABULARY)]
         self.starts_line = [n.startswith(('\u010a', '\u010d\u010a')) and n not in tok.SPECIALS for n in names]
 
+    def encode_all(self, texts):
+        """Encodes many texts at once, on all cores."""
+        texts = list(texts)
+        self.known = dict(zip(texts, (e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False))))
+
     def encode(self, text):
-        return self.tokenizer.encode(text, add_special_tokens=False).ids
+        return self.known.get(text) or self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def suffix(self, text, budget):
         ids = self.encode(text)

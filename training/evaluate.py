@@ -3,7 +3,8 @@
 
 usage: evaluate.py CHECKPOINT.pt HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE]      SHARE < 1: a quick look
 Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
-OUT_DIR/completions.jsonl, {id, suffix: whether it was given, completion, ended: by <|end|>} for the cases of cases.py; score.py judges them.
+OUT_DIR/completions.jsonl, {id, suffix: whether it was given, expected, completion, ended: by <|end|>}, for the cases of cases.py.
+score.py judges them.
 """
 import collections
 import json
@@ -86,47 +87,61 @@ def bits_per_byte(found, loss, bytes_of):
     return {k: dict(bits_per_byte=round(total[k] / size[k] / math.log(2), 4), bytes=size[k]) for k in sorted(total)}
 
 
-def complete(model, tokenizer, docs, share):
-    """Greedy completions of all cases: [{id, suffix, completion, ended}]."""
-    prompts, found = cases.Prompts(tokenizer), cases.make(docs, share)
-    lines, blocks = ([c for c in found if c['kind'] == kind] for kind in ('line', 'block'))
-    out = []
-    for chosen, suffix, count in ((lines, True, LINE_IDS), (blocks, True, BLOCK_IDS), (lines[::NO_SUFFIX], False, LINE_IDS)):
-        with torch.autocast('cuda', torch.bfloat16, enabled=DEVICE == 'cuda'):
-            answers = greedy(model, [prompts.ids(c, suffix) for c in chosen], count)
-        out += [dict(id=c['id'], suffix=suffix, completion=tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
-                for c, (ids, ended) in zip(chosen, answers)]
-    return out
+def complete(model, prompts, found, suffix, count):
+    """Greedy completions of cases: [{id, suffix, expected, completion, ended}]."""
+    prompts.encode_all(text for c in found for text in (c['prefix'], c['suffix']))
+    with torch.autocast('cuda', torch.bfloat16, enabled=DEVICE == 'cuda'):
+        answers = greedy(model, [prompts.ids(c, suffix) for c in found], count)
+    return [dict(id=c['id'], suffix=suffix, expected=c['expected'], completion=prompts.tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
+            for c, (ids, ended) in zip(found, answers)]
+
+
+class Report:
+    """results.json, written anew with every figure, so that an evaluation cut short leaves what it has."""
+
+    def __init__(self, out):
+        self.out, self.begin, self.figures = out, time.time(), {}
+
+    def add(self, name, figure):
+        self.figures |= {name: figure, 'seconds': round(time.time() - self.begin, 1)}
+        with open(f'{self.out}/results.json', 'w') as f:
+            json.dump(self.figures, f, indent=1, ensure_ascii=False)
+        print(name, json.dumps(figure), f"{self.figures['seconds']} s", flush=True)
+
+
+def passes(model, few, bytes_of):
+    """Prefill by passes 1 to 12: bits per byte, error of the keys and values, share of equal greedy ids."""
+    full = [w[1] for w in few if len(w[1]) == data.ROW][:24]
+    moved = convergence(model, [padded(full[i:i + 8]) for i in range(0, len(full), 8)])
+    loss = {n: bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte'] for n in moved}
+    return {n: dict(bits_per_byte=loss[n], kv_error=moved[n][0], agreement=moved[n][1]) for n in moved}
 
 
 def main(checkpoint, heldout, tokenizer_path, out, share=1.0, config=None):
     torch.set_float32_matmul_precision('high')
-    begin, tokenizer, docs = time.time(), tok.load(tokenizer_path), cases.documents(heldout)
-    random.Random(3).shuffle(docs)
-    names = [tokenizer.id_to_token(i) for i in range(tok.VOCABULARY)]
-    bytes_of = [0 if n in tok.SPECIALS else len(n) for n in names]
+    report, tokenizer, docs = Report(out), tok.load(tokenizer_path), cases.documents(heldout)
+    prompts, found = cases.Prompts(tokenizer), cases.make(docs, share)
+    lines, blocks = ([c for c in found if c['kind'] == kind] for kind in ('line', 'block'))
     state = torch.load(checkpoint, map_location=DEVICE, weights_only=True)['model'] if isinstance(checkpoint, str) else checkpoint
-    model, result = LCKV(config or Config()).to(DEVICE).eval().requires_grad_(False), {}
-    found = windows(docs, tokenizer, int(LIMIT * share))
-    few = random.Random(5).sample(found, min(len(found), int(SAMPLE * share) + 4))
-    with torch.no_grad():
+    model = LCKV(config or Config()).to(DEVICE).eval().requires_grad_(False)
+    model.load_state_dict(restored_state(quantised_state(state)))
+    bytes_of = [0 if n in tok.SPECIALS else len(n) for n in map(tokenizer.id_to_token, range(tok.VOCABULARY))]
+    random.Random(3).shuffle(docs)
+    text = windows(docs, tokenizer, int(LIMIT * share))
+    few = random.Random(5).sample(text, min(len(text), int(SAMPLE * share) + 4))
+    with torch.no_grad(), open(f'{out}/completions.jsonl', 'w') as f:
+        report.add('heldout', bits_per_byte(text, nats(model, text), bytes_of))
+        for name, chosen, suffix, count in (('lines', lines, True, LINE_IDS), ('blocks', blocks, True, BLOCK_IDS),
+                                            ('lines without suffix', lines[::NO_SUFFIX], False, LINE_IDS)):
+            answers = complete(model, prompts, chosen, suffix, count)
+            f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
+            f.flush()
+            report.add(name, dict(cases=len(answers), exact=sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers),
+                                  ended=sum(a['ended'] for a in answers)))
+        report.add('passes', passes(model, few, bytes_of))
         for name, weights in formats(state).items():
             model.load_state_dict(weights)
-            result[name] = bits_per_byte(few, nats(model, few), bytes_of)['all']
-        model.load_state_dict(restored_state(quantised_state(state)))
-        result['heldout'] = bits_per_byte(found, nats(model, found), bytes_of)
-        by_passes = [bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte'] for n in range(1, 13)]
-        full = [w[1] for w in few if len(w[1]) == data.ROW][:24]
-        moved = convergence(model, [padded(full[i:i + 8]) for i in range(0, len(full), 8)])
-        result['passes'] = {n: dict(bits_per_byte=by_passes[n - 1], kv_error=moved[n][0], agreement=moved[n][1]) for n in range(1, 13)}
-        result['seconds of figures'] = round(time.time() - begin, 1)
-        answers = complete(model, tokenizer, docs, share)
-    result['seconds'] = round(time.time() - begin, 1)
-    with open(f'{out}/results.json', 'w') as f:
-        json.dump(result, f, indent=1, ensure_ascii=False)
-    with open(f'{out}/completions.jsonl', 'w') as f:
-        f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
-    print(json.dumps(result))
+            report.add(name, bits_per_byte(few, nats(model, few), bytes_of)['all'])
 
 
 if __name__ == '__main__':

@@ -48,8 +48,9 @@ class Decoder:
         self.hidden = hidden[self.rows, self.lengths - 1]
 
     def logits(self):
-        """[B, vocabulary] for the id that comes next"""
-        return self.model.logits(self.hidden)
+        """[B, vocabulary] for the id that comes next, in float32: in bfloat16 near ones would be equal."""
+        with torch.autocast('cuda', enabled=False):
+            return self.model.logits(self.hidden.float())
 
     def step(self, ids):
         """Appends one id a row: ids [B]."""

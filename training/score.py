@@ -72,6 +72,8 @@ def main(heldout, *answers):
     for path in answers:
         with open(path) as f:
             given = [json.loads(line) for line in f]
+        strange = [a['id'] for a in given if a.get('expected', found[a['id']]['expected']) != found[a['id']]['expected']]
+        assert not strange, f'{path}: made from other held-out files: {strange[:3]}'
         for suffix in (True, False):
             rows = [(found[a['id']] if suffix else {**found[a['id']], 'suffix': ''}, a['completion'], a['ended']) for a in given if a['suffix'] == suffix]
             if rows:
