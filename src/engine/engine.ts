@@ -18,9 +18,10 @@ import { WeightLoader, type WeightTimes } from './weights';
 
 /**
  * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
- * pass per token). `sequential`: token by token. A number: that many passes (an approximation).
+ * pass per token). `trained`: iterate until they change little, at most a few passes more than the
+ * model was trained with. `sequential`: token by token. A number: that many passes.
  */
-export type Passes = 'exact' | 'sequential' | number;
+export type Passes = 'exact' | 'trained' | 'sequential' | number;
 
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -50,6 +51,8 @@ export interface EngineOptions {
 export interface PrefillOptions {
   /** Default 'exact'. */
   passes?: Passes;
+  /** Share of its length by which a row's keys and values may still change when iteration ends. */
+  tolerance?: number;
   signal?: AbortSignal;
 }
 
@@ -58,7 +61,15 @@ export interface PrefillOptions {
  * exact prefill. The next pass could only repeat it: f32 rounding moves rows by about 1e-6.
  */
 const CONVERGED = 1e-5;
+/**
+ * The same for `trained`. On trained models of two layouts, rows that were this near gave the same
+ * likeliest token in 99 % of cases, and the loss had stopped falling two passes earlier.
+ */
+const SETTLED = 1e-2;
+/** Passes beyond the trained number of forward and backward ones. */
+const EXTRA_PASSES = 2;
 const DEFAULT_CONTEXT_TOKENS = 4096;
+
 interface EngineParts {
   gpu: Gpu;
   model: Model;
@@ -187,7 +198,10 @@ export class Engine {
     for (const chunk of this.chunks(tokens, options.passes)) {
       const part = tokens.slice(chunk.begin, chunk.end);
       const output = chunk.end === tokens.length ? 'logits' : 'nothing';
-      const { passes, likeliest } = await this.forward.run(part, forwardOptions(output, options));
+      const { passes, likeliest } = await this.forward.run(
+        part,
+        forwardOptions(output, options, this.config),
+      );
       this.likeliest = likeliest;
       most = Math.max(most, passes);
     }
@@ -202,7 +216,7 @@ export class Engine {
     const all: Float32Array[] = [];
     for (const chunk of this.chunks(tokens, options.passes)) {
       const part = tokens.slice(chunk.begin, chunk.end);
-      await this.forward.run(part, forwardOptions('hidden', options));
+      await this.forward.run(part, forwardOptions('hidden', options, this.config));
       for (let row = 0; row < part.length; row++) {
         options.signal?.throwIfAborted();
         all.push(await this.forward.logitsOfRow(row, part.length));
@@ -297,9 +311,13 @@ export class Engine {
 
 function forwardOptions(
   output: ForwardOptions['output'],
-  { passes = 'exact', signal }: PrefillOptions,
+  { passes = 'exact', tolerance, signal }: PrefillOptions,
+  { trainedPasses }: ModelConfig,
 ): ForwardOptions {
-  return typeof passes === 'number'
-    ? { output, passes, tolerance: 0, signal }
-    : { output, passes: Infinity, tolerance: CONVERGED, signal };
+  if (typeof passes === 'number') return { output, passes, tolerance: tolerance ?? 0, signal };
+  if (passes === 'trained') {
+    const most = trainedPasses + EXTRA_PASSES;
+    return { output, passes: most, tolerance: tolerance ?? SETTLED, signal };
+  }
+  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, signal };
 }

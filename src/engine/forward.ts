@@ -21,6 +21,9 @@ export interface ForwardOptions {
   signal?: AbortSignal;
 }
 
+/** Chunks of at most this many tokens run token by token where layers read from above. */
+const SHORT_ROWS = 8;
+
 /** Branches that part at position `start`, each with slots of its own from there on. */
 export interface BranchLayout {
   start: number;
@@ -71,6 +74,10 @@ export class Forward {
     const start = this.cache.tokens.length;
     this.recorder.reset();
     this.writeSequence(start, tokens);
+    if (this.isShort(count, options)) {
+      this.runOneByOne(start, count);
+      return this.appended(tokens, options, 1);
+    }
     this.writeStep(start, count);
     const rows = { count, end: start + count };
     const kind = count === 1 ? 'one' : 'many';
@@ -87,10 +94,7 @@ export class Forward {
       }
       if (cacheOnly) break;
     }
-    const likeliest = await this.finish(start + count, output);
-    signal?.throwIfAborted();
-    this.cache.append(tokens);
-    return { passes, likeliest };
+    return this.appended(tokens, options, passes);
   }
 
   /**
@@ -155,6 +159,36 @@ export class Forward {
 
   dispose(): void {
     this.recorder.dispose();
+  }
+
+  /** Token by token costs no more than iterating, and needs no word from the device in between. */
+  private isShort(count: number, { output, passes }: ForwardOptions): boolean {
+    if (count === 1 || count > SHORT_ROWS || output === 'hidden' || passes < count) return false;
+    return this.groups.some(({ cyclic }) => cyclic);
+  }
+
+  /** As many passes as rows, each for one of them; what is left to do is the head. */
+  private runOneByOne(start: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const rows = { count: 1, end: start + i + 1 };
+      this.writeStep(start + i, 1);
+      this.recorder.run(this.model.embed.one, rows);
+      for (const { upToKv, rest } of this.groups) {
+        this.recorder.run(upToKv.one, rows);
+        this.recorder.run(rest.one, rows);
+      }
+    }
+  }
+
+  private async appended(
+    tokens: readonly number[],
+    { output, signal }: ForwardOptions,
+    passes: number,
+  ): Promise<{ passes: number; likeliest: number }> {
+    const likeliest = await this.finish(this.cache.tokens.length + tokens.length, output);
+    signal?.throwIfAborted();
+    this.cache.append(tokens);
+    return { passes, likeliest };
   }
 
   private async forBranches(count: number): Promise<Kernel[]> {

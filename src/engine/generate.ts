@@ -10,6 +10,7 @@ export interface GenerateOptions {
   /** Generation ends before any of these, which is not yielded. */
   stopTokens: readonly number[];
   sampling: Sampling;
+  /** How the prompt is encoded; default 'trained'. */
   passes?: Passes;
   signal?: AbortSignal;
 }
@@ -35,7 +36,7 @@ export async function* generate(
   options: GenerateOptions,
   stats: GenerateStats,
 ): AsyncGenerator<number, 'end' | 'length'> {
-  const { maxTokens, stopTokens, sampling, passes = 'exact', signal } = options;
+  const { maxTokens, stopTokens, sampling, passes = 'trained', signal } = options;
   const begin = performance.now();
   // The last prompt token always runs again: its logits choose the first new token.
   const reused = Math.min(engine.reuse(prompt), prompt.length - 1);

@@ -96,6 +96,8 @@ export class Model {
     const rows = this.activations();
     const embedding = await weights.matrix(['model.embed_tokens.weight']);
     this.embed = await operations.embedding(embedding, this.sequence, this.hidden);
+    // Compiling is asynchronous: it goes on while the weights are read.
+    const compiling: Promise<LayerStages>[] = [];
     for (const [i, layer] of this.config.layers.entries()) {
       const name = `model.layers.${i}.`;
       const attention = `${name}self_attn.`;
@@ -109,19 +111,20 @@ export class Model {
         mlpNorm: await weights.vector(`${name}post_attention_layernorm.weight`),
       };
       const change = layer.computesKv ? this.changeOf(i) : null;
-      // Compiling is asynchronous: all of a layer's kernels at once.
-      const [project, ...rest] = await Promise.all([
+      const stages = Promise.all([
         operations.project(i, weight.qkv, weight.inputNorm, rows, change),
         operations.attend(i, weight.qkv, rows),
         operations.output(weight.o, weight.qkv, rows),
         operations.gated(weight.gateUp, weight.mlpNorm, rows),
         operations.down(weight.down, rows),
-      ]);
-      this.layers.push({ upToKv: [project], rest });
+      ]).then(([project, ...rest]) => ({ upToKv: [project], rest }));
+      stages.catch(() => {}); // told below, unless reading fails first
+      compiling.push(stages);
     }
     const norm = await weights.vector('model.norm.weight');
     const matrix = this.config.tieEmbeddings ? embedding : await weights.matrix(['lm_head.weight']);
     this.head = await operations.head(matrix, norm, rows, this.sequence);
+    this.layers.push(...(await Promise.all(compiling)));
   }
 
   private activations(): Activations {

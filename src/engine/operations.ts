@@ -111,11 +111,12 @@ export class Operations {
     change: GPUBuffer | null,
   ): Promise<Stage> {
     const { attention } = this;
-    const unfused = joined([
-      await this.norm(hidden, norm, normed),
-      await this.product(matrix, normed, qkv, attention.qkvWidth, false),
-      ...(change ? [await this.kernel(attention.store(layer, qkv, change))] : []),
+    const stages = await Promise.all([
+      this.norm(hidden, norm, normed),
+      this.product(matrix, normed, qkv, attention.qkvWidth, false),
+      ...(change ? [this.kernel(attention.store(layer, qkv, change))] : []),
     ]);
+    const unfused = joined(stages);
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
     return this.fused('project', matrix, this.normed(hidden, norm), output, unfused.many);
@@ -159,11 +160,12 @@ export class Operations {
     { hidden, normed, gateUp, activated }: Activations,
   ): Promise<Stage> {
     const F = this.config.intermediateSize;
-    const unfused = joined([
-      await this.norm(hidden, norm, normed),
-      await this.product(matrix, normed, gateUp, 2 * F, false),
-      await this.glu(gateUp, activated),
+    const stages = await Promise.all([
+      this.norm(hidden, norm, normed),
+      this.product(matrix, normed, gateUp, 2 * F, false),
+      this.glu(gateUp, activated),
     ]);
+    const unfused = joined(stages);
     if (!this.isFused(matrix)) return unfused;
     const output = {
       source: [outputGluSource],
@@ -206,7 +208,7 @@ export class Operations {
       };
     }
     const product = (rows: number) =>
-      this.products.plain(matrix, normed, logits, stride, false, rows);
+      this.products.plainSoftware(matrix, normed, logits, stride, false, rows);
     return {
       one: [...(await this.norm(hidden, norm, normed, true)).one, ...(await product(1)), ...last],
       few: async () => [
@@ -243,9 +245,12 @@ export class Operations {
     width: number,
     add: boolean,
   ): Promise<Stage> {
-    const many = await this.products.plain(matrix, x, y, pad8(width), add);
-    if (!this.isSoftware) return same(many);
-    const one = await this.products.plain(matrix, x, y, pad8(width), add, 1);
+    const stride = pad8(width);
+    if (!this.isSoftware) return same(await this.products.plain(matrix, x, y, stride, add));
+    const [one, many] = await Promise.all([
+      this.products.plainSoftware(matrix, x, y, stride, add, 1),
+      this.products.plainSoftware(matrix, x, y, stride, add),
+    ]);
     return { one, few: () => Promise.resolve(many), many };
   }
 

@@ -7,8 +7,8 @@ import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler } from './kernel';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
-import matmulSource from '../../shaders/matmul.wgsl';
 import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
+import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -20,10 +20,20 @@ export interface Fragment {
   bindings: Binding[];
 }
 
-/** Tokens whose rows share one load of the weights in matmul.wgsl. */
+/** Tokens whose rows share one load of the weights in matmul_subgroup.wgsl. */
 export const MATMUL_TOKENS = 8;
-/** Rows of a matrix in a workgroup of matmul.wgsl. */
+/** Rows of a matrix in a workgroup of matmul_subgroup.wgsl. */
 const MATMUL_ROWS = 64;
+/** Rows of a matrix, and tokens, of a workgroup of matmul_tile.wgsl: four times its SIDE. */
+const MATMUL_TILE = 32;
+
+interface MatmulSpec {
+  label: string;
+  directives?: string;
+  source: string;
+  constants: Constants;
+  tile: [number, number];
+}
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
 export interface MatvecShape {
@@ -65,38 +75,53 @@ export class Products {
     );
   }
 
-  /** y = W x, or y += W x, for any number of rows, `tokens` of them together. */
-  plain(
+  /** y = W x, or y += W x, for any number of rows. */
+  plain(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: boolean) {
+    return this.matmul(matrix, x, y, {
+      label: 'matmul',
+      source: matmulTileSource,
+      constants: { Y_STRIDE: stride, ADD: add, TILE: MATMUL_TILE },
+      tile: [MATMUL_TILE, MATMUL_TILE],
+    });
+  }
+
+  /** As `plain`, where the GPU is a CPU with subgroups; `tokens` rows together. */
+  plainSoftware(
     matrix: Matrix,
     x: GPUBuffer,
     y: GPUBuffer,
     stride: number,
     add: boolean,
     tokens = MATMUL_TOKENS,
+  ) {
+    return this.matmul(matrix, x, y, {
+      label: 'matmul',
+      directives: 'enable subgroups;',
+      source: matmulSubgroupSource,
+      constants: { Y_STRIDE: stride, ADD: add, TOKENS: tokens },
+      tile: [MATMUL_ROWS, tokens],
+    });
+  }
+
+  /** tile: rows of the matrix and of x that a workgroup owns. */
+  private matmul(
+    matrix: Matrix,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    { source, constants, tile, ...rest }: MatmulSpec,
   ): Promise<Kernel[]> {
     const compile = (piece: Piece) =>
       this.compiler.compile({
-        label: 'matmul',
-        directives: this.subgroups ? 'enable subgroups;' : undefined,
-        source: [
-          WEIGHT_SOURCES[matrix.dtype],
-          stepSource,
-          this.subgroups ? matmulSubgroupSource : matmulSource,
-        ],
+        ...rest,
+        source: [WEIGHT_SOURCES[matrix.dtype], stepSource, source],
         constants: {
           BLOCKS: matrix.cols / 8,
           ROWS: piece.rows,
           ROW_OFFSET: piece.rowOffset,
-          Y_STRIDE: stride,
-          ADD: add,
-          TOKENS: tokens,
+          ...constants,
         },
         bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, this.step)],
-        workgroups: ({ count }) => [
-          Math.ceil(piece.rows / MATMUL_ROWS),
-          Math.ceil(count / tokens),
-          1,
-        ],
+        workgroups: ({ count }) => [Math.ceil(piece.rows / tile[0]), Math.ceil(count / tile[1]), 1],
       });
     return Promise.all(matrix.pieces.map(compile));
   }

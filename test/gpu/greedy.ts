@@ -9,7 +9,7 @@ export async function greedy(
   maxTokens: number,
 ): Promise<{ tokens: number[]; stats: GenerateStats }> {
   const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-  const options = { maxTokens, stopTokens: [], sampling: GREEDY };
+  const options = { maxTokens, stopTokens: [], sampling: GREEDY, passes: 'exact' as const };
   const tokens: number[] = [];
   for await (const token of generate(engine, prompt, options, stats)) tokens.push(token);
   return { tokens, stats };
