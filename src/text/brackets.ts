@@ -92,9 +92,15 @@ function isCasePattern(text: string, index: number, language: string): boolean {
 
 /** The quote that is still open at the end of a line, if any. */
 export function openQuote(line: string, language: string): string | undefined {
+  const open = openAtEnd(line, language);
+  return open === 'comment' ? undefined : open;
+}
+
+/** What is open at the end of a line: a line comment, or a string with this quote. */
+export function openAtEnd(line: string, language: string): string | undefined {
   const comment = LINE_COMMENTS[language] ?? '//';
   for (let i = 0; i < line.length; i++) {
-    if (line.startsWith(comment, i)) return undefined;
+    if (line.startsWith(comment, i)) return 'comment';
     if (!QUOTES.includes(line[i]) || isApostrophe(line, i, language)) continue;
     const quote = quoteAt(line, i);
     const end = stringEnd(line, i + quote.length, quote);
