@@ -1,7 +1,7 @@
 // Bundles the extension host (cjs), the worker, the command line and benchmarks (esm), and the tests.
 import { build, context } from 'esbuild';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 const common = {
   bundle: true,
@@ -54,6 +54,23 @@ const bundles = [
   },
 ];
 
+/** The parser and the grammars that src/syntax/grammars.ts names; the others are not shipped. */
+function copyGrammars() {
+  const target = join('dist', 'grammars');
+  const folder = join('node_modules', '@vscode', 'tree-sitter-wasm', 'wasm');
+  const unused = /-(?:ini|regex)\.wasm$/;
+  const files = [
+    ...readdirSync(folder)
+      .filter((name) => /^tree-sitter-.*\.wasm$/.test(name) && !unused.test(name))
+      .map((name) => join(folder, name)),
+    join('node_modules', 'tree-sitter-html', 'tree-sitter-html.wasm'),
+    join('node_modules', 'web-tree-sitter', 'web-tree-sitter.wasm'),
+  ];
+  mkdirSync(target, { recursive: true });
+  for (const file of files) copyFileSync(file, join(target, basename(file)));
+}
+
+copyGrammars();
 if (process.argv.includes('--watch')) {
   for (const options of bundles) await (await context(options)).watch();
 } else {

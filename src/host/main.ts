@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { ModelStore } from '../hub/store';
 import type { Snippet, Timings } from '../protocol';
+import { Syntax } from '../syntax/syntax';
 import { setEnabled, toggleLanguage } from './configure';
 import { Generator, type GenerateArguments, type Phase } from './generate/generator';
 import { isLanguageOn } from './suggest/gate';
@@ -19,7 +20,7 @@ import { readSettings } from './settings';
 import { describeSummary, Statistics, type Summary } from './suggest/statistics';
 import { describeStatus, type Status } from './status/status';
 import { showMenu, StatusBar } from './status/statusBar';
-import { Suggester } from './suggest/suggester';
+import { Suggester, type Complete } from './suggest/suggester';
 
 /** What `activate` returns, for tests and for the curious. */
 export interface Api {
@@ -97,18 +98,21 @@ export function activate(context: vscode.ExtensionContext): Api {
       log.debug(`snippets for ${uri} in ${Math.round(ms)} ms: ${paths || 'none'}`);
     },
   });
+  const syntax = new Syntax(context.asAbsolutePath(join('dist', 'grammars')));
+  const complete: Complete = async (request, signal, onText) => {
+    try {
+      const completion = await worker.complete(request, signal, onText);
+      if (completion) log.debug('completion', JSON.stringify(completion));
+      return completion?.text;
+    } catch (error) {
+      log.error('no completion:', error);
+      throw error;
+    }
+  };
   const suggester = new Suggester(
-    async (request, signal, onText) => {
-      try {
-        const completion = await worker.complete(request, signal, onText);
-        if (completion) log.debug('completion', JSON.stringify(completion));
-        return completion?.text;
-      } catch (error) {
-        log.error('no completion:', error);
-        throw error;
-      }
-    },
+    complete,
     settings,
+    (place) => syntax.extent(place),
     (uri) => files.of(uri),
   );
   const status = (): Status => {
@@ -135,6 +139,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   };
   const inline = new InlineProvider({
     suggester,
+    syntax,
     statistics,
     settings,
     isReady: () => worker.state.kind === 'ready',
@@ -187,6 +192,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   context.subscriptions.push(
     { dispose: () => worker.stop() },
     { dispose: () => pause.stop() },
+    syntax,
     bar,
     generator,
     log,

@@ -9,6 +9,8 @@ export interface Settings {
   trigger: 'automatic' | 'manual';
   /** Whether to suggest by itself, by language id; `*` speaks for all that are not named. */
   languages: Readonly<Record<string, boolean>>;
+  /** Whether to suggest by itself in `comments`, in `strings`, and in `prose` between tags. */
+  scopes: Readonly<Record<string, boolean>>;
   /** 'bundled', a name of the catalogue, a repository id or a folder (see selection.ts). */
   model: string;
   /** The least pause after a keystroke before the model is asked, in milliseconds. */
@@ -42,6 +44,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   enabled: flag(true),
   trigger: choice(['automatic', 'manual']),
   languages: flags({ '*': true, plaintext: false, markdown: false, scminput: false }),
+  scopes: flags({ comments: true, strings: true, prose: false }),
   model: text('bundled'),
   delayMs: integer(0, 0, 10_000),
   maxTokens: integer(64, 1, 512),
@@ -62,6 +65,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     enabled: read('enabled'),
     trigger: read('trigger'),
     languages: read('languages'),
+    scopes: read('scopes'),
     model: read('model'),
     delayMs: read('delayMs'),
     maxTokens: read('maxTokens'),

@@ -1,7 +1,6 @@
 // A document's syntax tree, kept while the document changes. A parse that takes long goes on in
 // slices when nobody waits, and until it has ended there is no tree.
-import type { Edit as EditOfTree, Parser, Point, Tree } from 'web-tree-sitter';
-import { Edit } from 'web-tree-sitter';
+import { Edit, type Parser, type Point, type Tree } from 'web-tree-sitter';
 
 /** Longest that a parse may block, in milliseconds. After a keystroke it takes less than one. */
 const SLICE_MS = 3;
@@ -56,7 +55,7 @@ export class ParsedDocument {
 }
 
 /** The one stretch in which two texts differ. */
-export function difference(before: string, after: string): EditOfTree {
+export function difference(before: string, after: string): Edit {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   while (start < shorter && before.charCodeAt(start) === after.charCodeAt(start)) start++;
@@ -80,7 +79,7 @@ export function difference(before: string, after: string): EditOfTree {
 
 /** Row and column of an index, counted from a place before it. */
 function pointAt(text: string, index: number, from: number, { row, column }: Point): Point {
-  for (let line = text.indexOf('\n', from); line >= 0 && line < index; ) {
+  for (let line = text.indexOf('\n', from); line >= 0 && line < index;) {
     row++;
     column = 0;
     from = line + 1;

@@ -17,6 +17,7 @@ const PROSE = /^(?:jsx_)?text$/;
 export function scopeOf(cursor: Cursor, root: Node | undefined): Scope {
   if (!root) return scopeOfLine(cursor);
   const index = cursor.before.length;
+  if (isBehindProse(cursor, root)) return 'prose';
   let isDoubtful = false;
   for (let node = nodeBefore(root, index); node; node = node.parent) {
     isDoubtful ||= node.hasError;
@@ -25,7 +26,6 @@ export function scopeOf(cursor: Cursor, root: Node | undefined): Scope {
     if (EMBEDDED.test(node.type) && isInside) return 'code';
     if (COMMENT.test(node.type) && (isInside || !/(?:\*\/|-->|=end)$/.test(cursor.before)))
       return 'comments';
-    if (PROSE.test(node.type)) return 'prose';
     if (STRING.test(node.type) && isInside) return isDocumentation(node) ? 'comments' : 'strings';
   }
   // A string that is being written has no end yet, and the grammar makes something else of it.
@@ -37,10 +37,16 @@ export function nodeBefore(root: Node, index: number): Node | null {
   return index > 0 ? root.descendantForIndex(index - 1, index) : root;
 }
 
+/** The cursor's line ends, blanks aside, with running text. */
+function isBehindProse({ before }: Cursor, root: Node): boolean {
+  const written = lineOf(before).trim() !== '';
+  return written && PROSE.test(nodeBefore(root, before.trimEnd().length)?.type ?? '');
+}
+
 /** A string that is a statement of its own, as Python's documentation is. */
 function isDocumentation(node: Node): boolean {
-  const string = node.type === 'string' ? node : node.parent;
-  return string?.parent?.type === 'expression_statement' && string.parent.namedChildCount === 1;
+  const string = node.type === 'string_content' ? node.parent : node;
+  return string?.type === 'string' && string.parent?.type === 'expression_statement';
 }
 
 function scopeOfLine({ before, language }: Cursor): Scope {

@@ -15,6 +15,10 @@ const NODE = 'node:[\\w/]+';
 const rooms: Record<string, Room> = {
   'src/protocol': { imports: [], packages: /^$/ },
   'src/text': { imports: [], packages: /^$/ },
+  'src/syntax': {
+    imports: ['src/text'],
+    packages: new RegExp(`^(${NODE}|web-tree-sitter)$`),
+  },
   'src/hub': {
     imports: ['src/model/config', 'src/model/fields'],
     packages: new RegExp(`^${NODE}$`),
@@ -42,7 +46,7 @@ const rooms: Record<string, Room> = {
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
   'src/host/suggest': {
-    imports: ['src/protocol', 'src/text', 'src/host/settings'],
+    imports: ['src/protocol', 'src/text', 'src/syntax', 'src/host/settings'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
   'src/host/generate': { imports: ['src/protocol', 'src/text'], packages: /^vscode$/ },
@@ -55,7 +59,7 @@ const rooms: Record<string, Room> = {
     packages: /^vscode$/,
   },
   'src/host': {
-    imports: ['src/protocol', 'src/text', 'src/hub', 'models'],
+    imports: ['src/protocol', 'src/text', 'src/syntax', 'src/hub', 'models'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
   },
   'src/cli': {
@@ -192,6 +196,8 @@ describe('architecture', () => {
       ['src/host/a', 'await fetch(url);', 'uses the network: fetch('],
       ['src/hub/a', "import { get } from 'node:https';", 'uses the network: node:https'],
       ['src/hub/a', "import { x } from '../model/tokenizer';", 'imports src/model/tokenizer'],
+      ['src/syntax/a', "import { x } from '../protocol';", 'imports src/protocol'],
+      ['src/text/a', "import { Parser } from 'web-tree-sitter';", 'imports web-tree-sitter'],
       ['src/other/a', '', 'is in no room'],
       ['src/text/a', "import { a } from './a';", 'src/text/a -> src/text/a'],
     ];

@@ -5,6 +5,7 @@ import type { Place } from '../../src/host/suggest/place';
 import { readSettings } from '../../src/host/settings';
 import { Suggester, type Question } from '../../src/host/suggest/suggester';
 import type { CompletionRequest } from '../../src/protocol';
+import { extentOf } from '../../src/syntax/extent';
 
 const live = () => new AbortController().signal;
 
@@ -55,7 +56,11 @@ class Script {
 /** A suggester over a scripted worker. */
 function setUp(values: Record<string, unknown> = {}) {
   const script = new Script();
-  const suggester = new Suggester(script.complete, () => readSettings((name) => values[name]));
+  const suggester = new Suggester(
+    script.complete,
+    () => readSettings((name) => values[name]),
+    (place) => extentOf(place, undefined),
+  );
   const ask = (document: string, question: Partial<Question> = {}, uri?: string) =>
     suggester.suggest(placeOf(document, uri), { isAutomatic: true, cancel: live(), ...question });
   /** What is suggested when the worker writes this text at once, if it is asked. */
@@ -107,6 +112,7 @@ describe('Suggester', () => {
     const gone = new Suggester(
       () => Promise.resolve(undefined),
       () => readSettings(() => undefined),
+      () => 'line',
     );
     const answer = await gone.suggest(placeOf('a¦'), { isAutomatic: true, cancel: live() });
     assert.deepEqual(answer, { kind: 'nothing', reason: { kind: 'lost' } });

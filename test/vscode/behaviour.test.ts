@@ -30,7 +30,7 @@ describe('LCKV while someone types', () => {
   });
 
   afterEach(async () => {
-    for (const name of ['languages', 'trigger', 'maxTokens'])
+    for (const name of ['languages', 'scopes', 'trigger', 'maxTokens'])
       if (settings().inspect(name)?.globalValue !== undefined)
         await settings().update(name, undefined, Global);
     await run('lckv.resume');
@@ -118,5 +118,20 @@ describe('LCKV while someone types', () => {
     const before = api.summary()?.accepted ?? 0;
     assert.notEqual(await accept(await python('counted')), '');
     await until(() => api.summary()!.accepted === before + 1, 'the count', 5_000);
+  });
+
+  it('suggests in comments and strings only where lckv.scopes has them on', async () => {
+    await settings().update('scopes', { comments: false, strings: false }, Global);
+    await open({ language: 'python', content: 'def f():\n    # says' });
+    await answer('scope', 'type', { text: ' ' });
+    await open({ language: 'typescript', content: 'const s = `a\nb' });
+    await answer('scope', 'type', { text: 'c' });
+    assert.match(
+      await run<string>('lckv.explain'),
+      /completion is off in strings\. .*lckv\.scopes/,
+    );
+    await settings().update('scopes', undefined, Global);
+    await type('d');
+    await until(() => last() !== 'scope', 'an answer of the model');
   });
 });

@@ -6,11 +6,13 @@ import { nothing, type Outcome } from './outcome';
 import type { Place } from './place';
 import type { Settings } from '../settings';
 import type { Statistics } from './statistics';
+import type { Syntax } from '../../syntax/syntax';
 import type { Suggester } from './suggester';
 
 /** What the provider works with. */
 export interface InlineParts {
   suggester: Suggester;
+  syntax: Syntax;
   statistics: Statistics;
   settings(): Settings;
   isReady(): boolean;
@@ -78,11 +80,16 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
     const reason = refusal(situation, this.parts.settings());
     if (reason) return nothing(reason);
 
+    const place = placeAt(document, range, selected);
+    const scope = this.parts.syntax.scope(place);
+    if (isAutomatic && this.parts.settings().scopes[scope] === false)
+      return nothing({ kind: 'scope', scope });
+
     const cancel = new AbortController();
     const subscription = token.onCancellationRequested(() => cancel.abort());
     const onlyMemory = memoryOnly(situation);
     try {
-      const answer = this.parts.suggester.suggest(placeAt(document, range, selected), {
+      const answer = this.parts.suggester.suggest(place, {
         isAutomatic,
         onlyMemory,
         cancel: cancel.signal,

@@ -1,10 +1,12 @@
 // What came of a question for a suggestion, and why nothing did, in words. Knows no editor.
+import type { Scope } from '../../syntax/scope';
 import type { Trimmed } from '../../text/trim';
 
 /** Why there is no suggestion. */
 export type Reason =
   | { kind: 'off' | 'paused' | 'manual' | 'unwritable' | 'diff' | 'large' | 'deleted' | 'undone' }
   | { kind: 'language'; language: string }
+  | { kind: 'scope'; scope: Scope }
   | { kind: 'loading' | 'generating' | 'superseded' | 'lost' }
   /** The model wrote nothing, or nothing that fits in. */
   | { kind: 'blank' | 'trimmed' }
@@ -58,6 +60,8 @@ function because(reason: Reason): string {
       return `lckv.trigger is "manual". ${BY_HAND}.`;
     case 'language':
       return `completion is off for ${reason.language}. Turn it on in lckv.languages. ${BY_HAND}.`;
+    case 'scope':
+      return `completion is off in ${reason.scope}. Turn it on in lckv.scopes. ${BY_HAND}.`;
     case 'unwritable':
       return 'this document is not for writing code. Try a file.';
     case 'diff':

@@ -40,6 +40,7 @@ export class Suggester {
   readonly generations = { asked: 0, ahead: 0 };
   private readonly complete: Complete;
   private readonly settings: () => Settings;
+  private readonly extentAt: (place: Place) => 'line' | 'block';
   private readonly snippetsOf: SnippetsOf;
   private readonly memory = new Memory();
   private readonly pace = new Pace();
@@ -49,9 +50,16 @@ export class Suggester {
   private waiting = 0;
   private orphaned: NodeJS.Timeout | undefined;
 
-  constructor(complete: Complete, settings: () => Settings, snippetsOf: SnippetsOf = () => []) {
+  /** `extentAt` says how far a completion should go where the settings leave it open. */
+  constructor(
+    complete: Complete,
+    settings: () => Settings,
+    extentAt: (place: Place) => 'line' | 'block',
+    snippetsOf: SnippetsOf = () => [],
+  ) {
     this.complete = complete;
     this.settings = settings;
+    this.extentAt = extentAt;
     this.snippetsOf = snippetsOf;
   }
 
@@ -168,17 +176,16 @@ export class Suggester {
     }, ORPHAN_MS).unref();
   }
 
-  private request({ uri, path, language, before, after }: Place): CompletionRequest {
+  private request(place: Place): CompletionRequest {
+    const { uri, path, language, before, after } = place;
     const { maxTokens, extent } = this.settings();
-    const line = before.slice(before.lastIndexOf('\n') + 1);
-    const automatic = line.trim() === '' ? 'block' : 'line';
     return {
       path,
       language,
       ...completionWindow(before, after),
       snippets: this.snippetsOf(uri),
       maxTokens,
-      extent: extent === 'auto' ? automatic : extent,
+      extent: extent === 'auto' ? this.extentAt(place) : extent,
       sampling: GREEDY,
     };
   }
