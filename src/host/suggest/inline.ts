@@ -37,7 +37,11 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
 
   /** Registers the provider and what it listens to. */
   register(): vscode.Disposable {
+    const prepare = (editor?: vscode.TextEditor) =>
+      editor && void this.parts.syntax.load(editor.document.languageId).catch(() => {});
+    vscode.window.visibleTextEditors.forEach(prepare);
     return vscode.Disposable.from(
+      vscode.window.onDidChangeActiveTextEditor(prepare),
       vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, this),
       vscode.workspace.onDidChangeTextDocument((event) => this.noteEdit(event)),
       vscode.commands.registerCommand(ACCEPTED, () => {
