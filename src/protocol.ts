@@ -1,6 +1,6 @@
 /**
  * Every message between the extension host and the inference worker.
- * Imports nothing. Each `complete` request ends in exactly one `done` or `failed`.
+ * Imports nothing. Each request with an id ends in exactly one `done` or `failed`.
  */
 
 /** Where the cursor is, as text. The worker turns it into token ids; the host never sees ids. */
@@ -65,6 +65,10 @@ export type ToWorker =
   /** `inUseBytes`: what other workers' models take of the same memory meanwhile. */
   | ({ kind: 'load'; inUseBytes: number } & LoadRequest)
   | { kind: 'complete'; id: number; request: CompletionRequest }
+  /** Reads the prompt without completing it; gives way to everything else. */
+  | { kind: 'prepare'; id: number; request: CompletionRequest }
+  /** Completes in up to `count` ways at once. */
+  | { kind: 'choose'; id: number; request: CompletionRequest; count: number }
   | { kind: 'cancel'; id: number };
 
 /** Worker to host. */
@@ -72,6 +76,8 @@ export type FromWorker =
   | { kind: 'loading'; fraction: number; what: string }
   | { kind: 'ready'; device: DeviceInfo; model: ModelInfo }
   | { kind: 'text'; id: number; text: string }
+  /** Distinct completions, the likeliest beginning first. */
+  | { kind: 'choices'; id: number; texts: string[] }
   | { kind: 'done'; id: number; reason: StopReason; timings: Timings }
   | { kind: 'failed'; id: number | null; message: string };
 

@@ -20,7 +20,9 @@ import { readSettings } from './settings';
 import { describeSummary, Statistics, type Summary } from './suggest/statistics';
 import { describeStatus, type Status } from './status/status';
 import { showMenu, StatusBar } from './status/statusBar';
-import { Suggester, type Complete } from './suggest/suggester';
+import { Power } from './suggest/power';
+import { ReadingAhead } from './suggest/ahead';
+import { Suggester } from './suggest/suggester';
 
 /** What `activate` returns, for tests and for the curious. */
 export interface Api {
@@ -95,31 +97,38 @@ export function activate(context: vscode.ExtensionContext): Api {
     characters: snippetCharacters,
     onChange: (uri, snippets, ms) => {
       const paths = snippets.map(({ path }) => path).join(', ');
+      reading.soon();
       log.debug(`snippets for ${uri} in ${Math.round(ms)} ms: ${paths || 'none'}`);
     },
   });
   const syntax = new Syntax(context.asAbsolutePath(join('dist', 'grammars')));
-  const complete: Complete = async (request, signal, onText) => {
-    try {
-      const completion = await worker.complete(request, signal, onText);
-      if (completion) log.debug('completion', JSON.stringify(completion));
-      return completion?.text;
-    } catch (error) {
-      log.error('no completion:', error);
-      throw error;
-    }
-  };
-  const suggester = new Suggester(
-    complete,
+  const power = new Power();
+  const suggester = new Suggester({
+    complete: async (request, signal, onText) => {
+      try {
+        const completion = await worker.complete(request, signal, onText);
+        if (completion) log.debug('completion', JSON.stringify(completion));
+        return completion?.text;
+      } catch (error) {
+        log.error('no completion:', error);
+        throw error;
+      }
+    },
+    choose: (...request) => worker.choose(...request),
+    prepare: async (...request) => {
+      const timings = await worker.prepare(...request);
+      if (timings) log.debug('prompt read ahead', JSON.stringify(timings));
+    },
     settings,
-    (place) => syntax.extent(place),
-    (uri) => files.of(uri),
-  );
+    extentAt: (place) => syntax.extent(place),
+    snippets: (uri) => files.of(uri),
+    isSaving: () => settings().onBattery !== 'same' && power.isOnBattery,
+  });
   const status = (): Status => {
     const { state } = worker;
     if (state.kind === 'stopped') return { kind: 'off' };
     if (state.kind !== 'ready') return state;
-    if (suggester.busy) return { kind: 'thinking', ready: state };
+    if (suggester.busy) return { kind: 'thinking', forMs: suggester.busyMs, ready: state };
     return pause.leftMs > 0 ? { kind: 'paused', leftMs: pause.leftMs } : state;
   };
 
@@ -144,12 +153,16 @@ export function activate(context: vscode.ExtensionContext): Api {
     settings,
     isReady: () => worker.state.kind === 'ready',
     isPaused: () => pause.leftMs > 0,
+    isOnBattery: () => power.isOnBattery,
     isGenerating: (document) => generator.occupies(document),
     onChange: showStatus,
   });
 
+  const reading = new ReadingAhead((editor) => inline.prepare(editor));
+  const clock = setInterval(() => suggester.busyMs >= 1000 && showStatus(), 1000).unref();
+
   const currentLanguage = () => vscode.window.activeTextEditor?.document.languageId;
-  const explanation = () => explain(statistics.last, Date.now());
+  const explanation = () => explain(statistics.last, Date.now(), suggester.busyMs);
   const openMenu = () => {
     const id = currentLanguage();
     const language = id ? { id, isOn: isLanguageOn(settings().languages, id) } : undefined;
@@ -198,6 +211,8 @@ export function activate(context: vscode.ExtensionContext): Api {
     log,
     ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, run)),
     inline.register(),
+    reading.register(),
+    { dispose: () => clearInterval(clock) },
     files.register(),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('lckv')) applySettings();

@@ -15,6 +15,8 @@ export interface Settings {
   model: string;
   /** The least pause after a keystroke before the model is asked, in milliseconds. */
   delayMs: number;
+  /** What is different while the computer runs on battery. */
+  onBattery: 'save' | 'manual' | 'same';
   maxTokens: number;
   /** Most tokens that a command generates. */
   generateTokens: number;
@@ -47,6 +49,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   scopes: flags({ comments: true, strings: true, prose: false }),
   model: text('bundled'),
   delayMs: integer(0, 0, 10_000),
+  onBattery: choice(['save', 'manual', 'same']),
   maxTokens: integer(64, 1, 512),
   generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
@@ -68,6 +71,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     scopes: read('scopes'),
     model: read('model'),
     delayMs: read('delayMs'),
+    onBattery: read('onBattery'),
     maxTokens: read('maxTokens'),
     generateTokens: read('generateTokens'),
     extent: read('extent'),

@@ -5,6 +5,7 @@
 import type { FromWorker, ToWorker } from '../protocol';
 import { messageId, parseMessage } from './message';
 import { Session } from './session';
+import type { Completed } from './turn';
 
 /** The newest load: aborted by the next one, settled when it holds no device any more. */
 let loading = { abort: new AbortController(), settled: Promise.resolve() };
@@ -24,7 +25,9 @@ function receive(message: ToWorker): Promise<void> | void {
     case 'load':
       return load(message);
     case 'complete':
-      return complete(message);
+    case 'prepare':
+    case 'choose':
+      return answer(message);
     case 'cancel':
       return running.get(message.id)?.abort();
   }
@@ -58,20 +61,35 @@ async function load(message: ToWorker & { kind: 'load' }): Promise<void> {
   }
 }
 
-async function complete({ id, request }: ToWorker & { kind: 'complete' }): Promise<void> {
+type Request = Extract<ToWorker, { request: unknown }>;
+
+async function answer(message: Request): Promise<void> {
+  const { id } = message;
   if (!session) throw new Error('No model is loaded. Load one first.');
   if (running.has(id)) throw new Error(`Request ${id} is already running. Use a new id.`);
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const pieces = session.complete(request, controller.signal);
-    for (;;) {
-      const { value, done } = await pieces.next();
-      if (!done) send({ kind: 'text', id, text: value });
-      else return send({ kind: 'done', id, ...value });
-    }
+    send({ kind: 'done', id, ...(await run(session, message, controller.signal)) });
   } finally {
     running.delete(id);
+  }
+}
+
+/** Does what a request asks for; tells everything but its end. */
+async function run(on: Session, message: Request, signal: AbortSignal): Promise<Completed> {
+  const { kind, id, request } = message;
+  if (kind === 'prepare') return on.prepare(request, signal);
+  if (kind === 'choose') {
+    const { texts, ...completed } = await on.choose(request, message.count, signal);
+    send({ kind: 'choices', id, texts });
+    return completed;
+  }
+  const pieces = on.complete(request, signal);
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (done) return value;
+    send({ kind: 'text', id, text: value });
   }
 }
 

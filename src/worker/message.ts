@@ -33,10 +33,19 @@ export function parseMessage(message: unknown): ToWorker {
       };
     case 'complete':
       return { kind, id: parseId(fields), request: parseRequest(fields.raw('request')) };
+    case 'prepare':
+      return { kind, id: parseId(fields), request: parseRequest(fields.raw('request')) };
+    case 'choose':
+      return {
+        kind,
+        id: parseId(fields),
+        request: parseRequest(fields.raw('request')),
+        count: fields.integer('count', 1, 16),
+      };
     case 'cancel':
       return { kind, id: parseId(fields) };
     default:
-      throw fields.fault('kind', 'load, complete or cancel');
+      throw fields.fault('kind', 'load, complete, prepare, choose or cancel');
   }
 }
 

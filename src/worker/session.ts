@@ -9,13 +9,15 @@ import { openCheckpoint, type Checkpoint } from '../model/checkpoint';
 import type { ModelConfig } from '../model/config';
 import { buildPrompt, fillInTheMiddleMarks } from '../model/prompt';
 import { Tokenizer } from '../model/tokenizer';
-import type {
-  CompletionRequest,
-  DeviceInfo,
-  ModelInfo,
-  PowerPreference,
-  PrecisionChoice,
+import {
+  GREEDY,
+  type CompletionRequest,
+  type DeviceInfo,
+  type ModelInfo,
+  type PowerPreference,
+  type PrecisionChoice,
 } from '../protocol';
+import { decodeChoices, type Reader } from './choices';
 import { modelFacts } from './facts';
 import { availableMemory } from './memory';
 import { BlockExtent, LineExtent } from '../text/extent';
@@ -43,6 +45,8 @@ export interface SessionOptions {
 const TRAINED_PROMPT_TOKENS = 1024;
 /** Room for the completion beside such a prompt. */
 const COMPLETION_TOKENS = 256;
+/** Of the context, this share at least is for decoding: for several choices at once. */
+const DECODE_SHARE = 1 / 5;
 /** On a software adapter a prompt takes long, so by default it is short. */
 const SOFTWARE_CONTEXT_TOKENS = 320;
 
@@ -120,9 +124,7 @@ export class Session {
     request: CompletionRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<string, Completed> {
-    const before = this.turn;
-    const turn = (this.turn = new Turn(signal));
-    before?.abort();
+    const { before, turn } = this.supersede(signal);
     try {
       await before?.over;
       turn.signal.throwIfAborted();
@@ -141,6 +143,43 @@ export class Session {
     }
   }
 
+  /** Reads a prompt into the cache, unless something runs; whatever comes next cancels it. */
+  async prepare(request: CompletionRequest, signal?: AbortSignal): Promise<Completed> {
+    if (this.turn && !this.turn.isOver) return new Turn(signal).completed('cancelled');
+    return this.hold(signal, async (turn) => {
+      const prompt = this.prompt(request, turn);
+      // What is held already need not be cut back to this.
+      const held = this.engine.tokens;
+      if (!prompt.every((id, i) => id === held[i])) await this.read(prompt, turn);
+    });
+  }
+
+  /**
+   * Up to `count` distinct completions of one prompt, that with the likeliest beginning first.
+   * Supersedes the request before it.
+   */
+  async choose(
+    request: CompletionRequest,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<Completed & { texts: string[] }> {
+    let texts: string[] = [];
+    const completed = await this.hold(signal, async (turn) => {
+      const prompt = this.prompt(request, turn);
+      if (prompt.length === 0) return;
+      await this.read(prompt, turn);
+      const { stopTokens } = this;
+      const options = {
+        count,
+        maxTokens: this.maxTokens(request),
+        stopTokens,
+        signal: turn.signal,
+      };
+      texts = await decodeChoices(this.engine, options, () => this.reader(request));
+    });
+    return { ...completed, texts };
+  }
+
   /** Cancels what runs and frees the device. */
   async dispose(): Promise<void> {
     this.turn?.abort();
@@ -149,21 +188,51 @@ export class Session {
     this.gpu.dispose();
   }
 
+  private supersede(signal?: AbortSignal): { before: Turn | null; turn: Turn } {
+    const before = this.turn;
+    const turn = (this.turn = new Turn(signal));
+    before?.abort();
+    return { before, turn };
+  }
+
+  /** Does something with the engine once the request before has let go of it. */
+  private async hold(
+    signal: AbortSignal | undefined,
+    work: (turn: Turn) => Promise<void>,
+  ): Promise<Completed> {
+    const { before, turn } = this.supersede(signal);
+    try {
+      await before?.over;
+      turn.signal.throwIfAborted();
+      await work(turn);
+      return turn.completed('end');
+    } catch (error) {
+      if (turn.signal.aborted) return turn.completed('cancelled');
+      throw error;
+    } finally {
+      turn.end();
+    }
+  }
+
+  /** Prefills a prompt and nothing more. */
+  private async read(prompt: readonly number[], { signal, stats }: Turn): Promise<void> {
+    const options = { maxTokens: 0, stopTokens: [], sampling: GREEDY, signal };
+    await generate(this.engine, prompt, options, stats).next();
+  }
+
   /** The text of one request, empty pieces left out. */
   private async *pieces(
     request: CompletionRequest,
     turn: Turn,
   ): AsyncGenerator<string, 'end' | 'line' | 'length'> {
-    const maxTokens = this.maxTokens(request);
     const prompt = this.prompt(request, turn);
     if (prompt.length === 0) return 'end';
     const { stopTokens } = this;
     const { signal } = turn;
     const { sampling } = request;
-    const options = { maxTokens, stopTokens, sampling, signal };
+    const options = { maxTokens: this.maxTokens(request), stopTokens, sampling, signal };
     const tokens = generate(this.engine, prompt, options, turn.stats);
-    const decoder = this.tokenizer.createDecoder();
-    const extent = request.extent === 'line' ? new LineExtent() : new BlockExtent(request);
+    const { decoder, extent } = this.reader(request);
     for (;;) {
       const { value, done } = await tokens.next();
       if (!done) turn.generatedTokens++;
@@ -175,8 +244,15 @@ export class Session {
     }
   }
 
+  private reader(request: CompletionRequest): Reader {
+    const extent = request.extent === 'line' ? new LineExtent() : new BlockExtent(request);
+    return { decoder: this.tokenizer.createDecoder(), extent };
+  }
+
   private prompt(request: CompletionRequest, turn: Turn): number[] {
-    const budget = this.engine.contextTokens - this.maxTokens(request);
+    const { contextTokens } = this.engine;
+    const reserved = Math.max(this.maxTokens(request), Math.floor(contextTokens * DECODE_SHARE));
+    const budget = contextTokens - reserved;
     const { bosToken } = this.engine.config;
     const { ids, snippetTokens } = buildPrompt(this.tokenizer, request, budget, bosToken);
     turn.snippetTokens = snippetTokens;

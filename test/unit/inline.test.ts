@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { explain } from '../../src/host/suggest/outcome';
 import type { Place } from '../../src/host/suggest/place';
 import { readSettings } from '../../src/host/settings';
-import { Suggester, type Question } from '../../src/host/suggest/suggester';
+import { Suggester, type Question, type SuggesterParts } from '../../src/host/suggest/suggester';
 import type { CompletionRequest } from '../../src/protocol';
 import { extentOf } from '../../src/syntax/extent';
 
@@ -54,13 +54,14 @@ class Script {
 }
 
 /** A suggester over a scripted worker. */
-function setUp(values: Record<string, unknown> = {}) {
+function setUp(values: Record<string, unknown> = {}, parts: Partial<SuggesterParts> = {}) {
   const script = new Script();
-  const suggester = new Suggester(
-    script.complete,
-    () => readSettings((name) => values[name]),
-    (place) => extentOf(place, undefined),
-  );
+  const suggester = new Suggester({
+    complete: script.complete,
+    settings: () => readSettings((name) => values[name]),
+    extentAt: (place) => extentOf(place, undefined),
+    ...parts,
+  });
   const ask = (document: string, question: Partial<Question> = {}, uri?: string) =>
     suggester.suggest(placeOf(document, uri), { isAutomatic: true, cancel: live(), ...question });
   /** What is suggested when the worker writes this text at once, if it is asked. */
@@ -109,11 +110,11 @@ describe('Suggester', () => {
     script.fail('No such token.');
     const outcome = await failed;
     assert.match(explain({ outcome, at: 0, elapsedMs: 1 }, 0), /No such token\. The log/);
-    const gone = new Suggester(
-      () => Promise.resolve(undefined),
-      () => readSettings(() => undefined),
-      () => 'line',
-    );
+    const gone = new Suggester({
+      complete: () => Promise.resolve(undefined),
+      settings: () => readSettings(() => undefined),
+      extentAt: () => 'line',
+    });
     const answer = await gone.suggest(placeOf('a¦'), { isAutomatic: true, cancel: live() });
     assert.deepEqual(answer, { kind: 'nothing', reason: { kind: 'lost' } });
   });
@@ -196,7 +197,9 @@ describe('a running generation', () => {
       { kind: 'nothing', reason: { kind: 'superseded' } },
     ]);
     const trimmed = { insert: '(1);', replace: 0 };
-    assert.deepEqual(await third, { kind: 'suggestion', trimmed, source: 'running', isNew: true });
+    assert.deepEqual(await third, {
+      ...{ kind: 'suggestion', trimmed, others: [], source: 'running', isNew: true },
+    });
     assert.equal(suggester.generations.asked, 1);
   });
 
@@ -265,7 +268,7 @@ describe('what follows an acceptance', () => {
   it('is generated ahead, and waits for nobody to type through', async () => {
     const { script, suggester, ask, suggest } = setUp();
     await suggest('a = ¦;\n', 'b(1);');
-    assert.deepEqual(suggester.generations, { asked: 1, ahead: 1 });
+    assert.deepEqual(suggester.generations, { asked: 1, ahead: 1, prepared: 0 });
     assert.equal(script.asked[1].prefix, 'a = b(1);');
     await suggest('a = b¦;\n', '?');
     assert.deepEqual(script.cancelled, [false, false]);

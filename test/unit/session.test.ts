@@ -147,6 +147,39 @@ describe('session', () => {
     assert.equal((await collect(session.complete(request()))).text, expected);
   });
 
+  it('reads a prompt ahead, so that a completion finds it in the cache', async () => {
+    const prefix = 'let ahead = 1;\n'.repeat(4);
+    const before = await session.prepare(request({ prefix }));
+    assert.deepEqual([before.reason, before.timings.generatedTokens], ['end', 0]);
+    const { timings } = await collect(session.complete(request({ prefix: `${prefix}x` })));
+    assert.ok(timings.promptTokens - timings.reusedTokens <= 3, JSON.stringify(timings));
+    // What is held already is not cut back.
+    await session.prepare(request({ prefix }));
+    const again = await collect(session.complete(request({ prefix: `${prefix}x` })));
+    assert.equal(again.timings.promptTokens - again.timings.reusedTokens, 1);
+  });
+
+  it('reads ahead only while nothing runs, and lets everything else go first', async () => {
+    const running = session.complete(request({ prefix: 'running', maxTokens: 200 }));
+    await running.next();
+    assert.equal((await session.prepare(request())).reason, 'cancelled');
+    assert.equal((await collect(running)).reason, 'length');
+    const reading = session.prepare(request({ prefix: 'let long = 1;\n'.repeat(10) }));
+    const next = await collect(session.complete(request()));
+    assert.equal((await reading).reason, 'cancelled');
+    assert.equal(next.reason, 'length');
+  });
+
+  it('chooses: distinct completions, the greedy one first', async () => {
+    const greedy = (await collect(session.complete(request()))).text;
+    const { reason, texts } = await session.choose(request(), 4);
+    assert.equal(reason, 'end');
+    assert.ok(texts.length > 1 && texts.length <= 4, JSON.stringify(texts));
+    assert.equal(new Set(texts).size, texts.length);
+    assert.ok(greedy.startsWith(texts[0]) && texts[0].length > 0, JSON.stringify([greedy, texts]));
+    assert.equal((await collect(session.complete(request()))).text, greedy);
+  });
+
   it('ends at the end token', async () => {
     const everyToken = Array.from({ length: 295 }, (_, id) => id);
     const ending = await Session.open(await model({ ...tinyConfig, eos_token_id: everyToken }));

@@ -5,6 +5,7 @@ import { describeSummary, Statistics } from '../../src/host/suggest/statistics';
 const suggestion = (source: 'model' | 'running' | 'memory', isNew: boolean): Outcome => ({
   kind: 'suggestion',
   trimmed: { insert: 'x', replace: 0 },
+  others: [],
   source,
   isNew,
 });
@@ -33,11 +34,14 @@ describe('Statistics', () => {
       [suggestion('running', true), 40],
     );
     statistics.accept();
-    const expected = { shown: 2, accepted: 1, p50Ms: 2, p95Ms: 100, reused: 0.75 };
+    const expected = { shown: 2, accepted: 1, p50Ms: 2, p95Ms: 100, reused: 0.75, kept: 0.5 };
+    assert.equal(statistics.summary!.kept, undefined);
+    statistics.keep(10, 15);
+    statistics.keep(0, 5);
     assert.deepEqual(statistics.summary, expected);
     assert.match(
       describeSummary(expected),
-      /^1 of 2 suggestions accepted, median 2 ms, 95 % within 100 ms/,
+      /^1 of 2 suggestions accepted, median 2 ms, 95 % within 100 ms.*50 % kept after 30 s$/,
     );
   });
 

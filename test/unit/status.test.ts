@@ -40,7 +40,7 @@ const statuses: Status[] = [
   { kind: 'starting', fraction: 0.42, what: 'weights' },
   ready,
   slow,
-  { kind: 'thinking', ready },
+  { kind: 'thinking', forMs: 2500, ready },
   { kind: 'failed', message: 'It broke. Fix it.', retryMs: 2000 },
   { kind: 'failed', message: 'It is not there. Choose another.', retryMs: null },
 ];
@@ -75,13 +75,25 @@ describe('describeStatus', () => {
   });
 
   it('shows device, model and the last timings', () => {
-    const summary = { shown: 9, accepted: 4, p50Ms: 3.2, p95Ms: 90, reused: 0.755 };
+    const summary = {
+      shown: 9,
+      accepted: 4,
+      p50Ms: 3.2,
+      p95Ms: 90,
+      reused: 0.755,
+      kept: undefined,
+    };
     const { tooltip } = describeStatus(ready, timings, summary);
     assert.match(tooltip, /4 of 9 suggestions accepted, median 3 ms, 95 % within 90 ms/);
     assert.match(tooltip, /76 % from memory/);
     assert.match(tooltip, /lckv-code-42m.*42 M parameters, on Acme A1/);
     assert.match(tooltip, /3 of 12 layers: 4 times less memory/);
     assert.match(tooltip, /97 of 100 prompt tokens came from the cache/);
+  });
+
+  it('counts the seconds that a suggestion takes', () => {
+    const text = (forMs: number) => describeStatus({ kind: 'thinking', forMs, ready }).text;
+    assert.deepEqual([text(900), text(2500)], ['$(loading~spin) LCKV', '$(loading~spin) LCKV 2 s']);
   });
 
   it('warns where the model runs on the CPU', () => {

@@ -16,6 +16,7 @@ const SITUATION: Situation = {
   characters: 1000,
   lastEdit: 'written',
   isPaused: false,
+  isOnBattery: false,
   isGenerating: false,
   isReady: true,
 };
@@ -159,9 +160,16 @@ describe('explain', () => {
     const language = nothing({ kind: 'language', language: 'markdown' });
     assert.match(explain({ outcome: language, at: 0, elapsedMs: 0 }, 0), /off for markdown/);
     const trimmed = { insert: 'x', replace: 0 };
-    const outcome = { kind: 'suggestion', trimmed, source: 'memory', isNew: true } as const;
+    const outcome = {
+      kind: 'suggestion',
+      trimmed,
+      others: [],
+      source: 'memory',
+      isNew: true,
+    } as const;
     assert.match(explain({ outcome, at: 0, elapsedMs: 0 }, 0), /came 0 s ago.*from memory\.$/);
     assert.match(explain(undefined, 0), /Nothing was asked/);
+    assert.match(explain(undefined, 0, 2345), /at work for 2\.3 s/);
   });
 });
 

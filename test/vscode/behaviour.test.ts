@@ -114,6 +114,48 @@ describe('LCKV while someone types', () => {
     }
   });
 
+  it('offers other suggestions when one asks for the next', async () => {
+    const first = await accept(await python('choices'));
+    const document = await python('choices');
+    const before = document.getText();
+    await trigger();
+    await run('editor.action.inlineSuggest.showNext');
+    const others = () => {
+      const outcome = api.lastAnswer()?.outcome;
+      return outcome?.kind === 'suggestion' ? outcome.others.map(({ insert }) => insert) : [];
+    };
+    await until(() => others().length > 0, 'other suggestions', 30_000);
+    assert.equal(new Set([first, ...others()]).size, others().length + 1);
+    await sleep(300);
+    await run('editor.action.inlineSuggest.commit');
+    await until(() => document.getText() !== before, 'an accepted one', 5000);
+    const chosen = document.getText().slice(before.length);
+    assert.ok([first, ...others()].includes(chosen), `${chosen} of ${others().join('|')}`);
+  });
+
+  it('goes on from memory after a word was accepted', async () => {
+    const document = await python('word by word');
+    const before = document.getText();
+    await trigger();
+    const { asked } = api.generations();
+    await run('editor.action.inlineSuggest.acceptNextWord');
+    await until(() => document.getText() !== before, 'a word', 5000);
+    await trigger();
+    const outcome = api.lastAnswer()?.outcome;
+    if (outcome?.kind === 'suggestion') assert.equal(outcome.source, 'memory');
+    assert.equal(api.generations().asked, asked);
+  });
+
+  it('reads the prompt of a document that gets the focus', async () => {
+    const { prepared } = api.generations();
+    await python(`read ahead ${'x = 1 '.repeat(20)}`);
+    await until(() => api.generations().prepared > prepared, 'reading', 10_000);
+    await sleep(8000);
+    await trigger();
+    const { reusedTokens, promptTokens } = api.lastTimings()!;
+    assert.ok(reusedTokens / promptTokens > 0.8, `${reusedTokens} of ${promptTokens}`);
+  });
+
   it('counts what was accepted', async () => {
     const before = api.summary()?.accepted ?? 0;
     assert.notEqual(await accept(await python('counted')), '');

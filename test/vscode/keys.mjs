@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { windowAddress } from './codeServer.mjs';
+import { assertPainted, useTheme } from './looks.mjs';
 
 const START_MS = 150_000;
 const ANSWER_MS = 90_000;
@@ -47,6 +48,13 @@ export async function testKeys({ page, server }, workspace, record) {
       await shown();
       await picture('ghost');
     },
+    'paints it faintly but visibly in a light and in a dark theme': async () => {
+      for (const theme of ['light', 'dark']) {
+        await useTheme(page, server, theme);
+        await assertPainted(page, await shown());
+        await picture(`ghost-${theme}`);
+      }
+    },
     'keeps it at once when the user types what it says': async () => {
       const [first] = (await ghost()).trimStart();
       await page.keyboard.type(first);
@@ -86,7 +94,14 @@ export async function testKeys({ page, server }, workspace, record) {
       await (await state('ready', ANSWER_MS)).click();
       await page.waitForSelector('.quick-input-widget .monaco-list-row', { timeout: 10_000 });
       await page.waitForTimeout(500); // it fades in
-      await picture('menu');
+      for (const theme of ['light', 'dark']) {
+        await useTheme(page, server, theme);
+        await picture(`menu-${theme}`);
+      }
+      const rows = '.quick-input-widget .monaco-list-row';
+      const menu = (await page.$$eval(rows, (all) => all.map((e) => e.textContent))).join('\n');
+      for (const line of ['Why no suggestion', 'Pause for', 'Turn completion off', 'Select model'])
+        assert.ok(menu.includes(line), `${line} is not in: ${menu}`);
       await pick('Turn completion off');
       const off = await state('off', 10_000);
       await page.click('.monaco-editor .view-lines');

@@ -7,7 +7,8 @@ import { describeSummary, type Summary } from '../suggest/statistics';
 export type Status =
   | { kind: 'off' }
   | { kind: 'paused'; leftMs: number }
-  | { kind: 'thinking'; ready: Extract<WorkerState, { kind: 'ready' }> }
+  /** `forMs`: how long a suggestion has been waited for. */
+  | { kind: 'thinking'; forMs: number; ready: Extract<WorkerState, { kind: 'ready' }> }
   | Exclude<WorkerState, { kind: 'stopped' }>;
 
 /** The content of a status bar item. */
@@ -52,9 +53,9 @@ export function describeStatus(status: Status, timings?: Timings, summary?: Summ
       };
     case 'thinking':
       return {
-        text: '$(loading~spin) LCKV',
+        text: `$(loading~spin) LCKV${elapsed(status.forMs)}`,
         tooltip: readyTooltip(status.ready, timings, summary),
-        label: 'LCKV completion: thinking',
+        label: `LCKV completion: thinking${elapsed(status.forMs)}`,
       };
     case 'failed': {
       const next =
@@ -68,6 +69,11 @@ export function describeStatus(status: Status, timings?: Timings, summary?: Summ
       };
     }
   }
+}
+
+/** Whole seconds, once there is one: a model that is fast is not worth a number. */
+function elapsed(ms: number): string {
+  return ms < 1000 ? '' : ` ${Math.floor(ms / 1000)} s`;
 }
 
 /** The commands that a tooltip may run. */

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { editKind, typedLength, type EditKind } from './edits';
 import { memoryOnly, refusal, type Situation } from './gate';
+import { Kept } from './kept';
 import { nothing, type Outcome } from './outcome';
 import type { Place } from './place';
 import type { Settings } from '../settings';
@@ -17,6 +18,7 @@ export interface InlineParts {
   settings(): Settings;
   isReady(): boolean;
   isPaused(): boolean;
+  isOnBattery(): boolean;
   /** Generated code has the worker, or is shown in this document. */
   isGenerating(document: vscode.TextDocument): boolean;
   /** Called when a question comes, and when it was answered. */
@@ -29,10 +31,12 @@ const ACCEPTED = 'lckv.accepted';
 /** Offers the suggester's text as one inline completion at the cursor. */
 export class InlineProvider implements vscode.InlineCompletionItemProvider {
   private readonly parts: InlineParts;
+  private readonly kept: Kept;
   private readonly lastEdits = new WeakMap<vscode.TextDocument, EditKind>();
 
   constructor(parts: InlineParts) {
     this.parts = parts;
+    this.kept = new Kept((kept, of) => parts.statistics.keep(kept, of));
   }
 
   /** Registers the provider and what it listens to. */
@@ -44,11 +48,14 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
       vscode.window.onDidChangeActiveTextEditor(prepare),
       vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, this),
       vscode.workspace.onDidChangeTextDocument((event) => this.noteEdit(event)),
-      vscode.commands.registerCommand(ACCEPTED, () => {
-        this.parts.statistics.accept();
-        this.parts.onChange();
-      }),
+      vscode.commands.registerCommand(ACCEPTED, (text: string) => this.accepted(text)),
     );
+  }
+
+  /** Has the model read the text before the cursor, where it may suggest by itself. */
+  prepare({ document, selection: { active } }: vscode.TextEditor): void {
+    if (refusal(this.situation(document, true), this.parts.settings())) return;
+    void this.parts.suggester.prepare(placeAt(document, new vscode.Range(active, active), ''));
   }
 
   async provideInlineCompletionItems(
@@ -65,10 +72,25 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
     this.parts.statistics.add({ outcome, at: Date.now(), elapsedMs: performance.now() - begin });
     this.parts.onChange();
     if (outcome.kind === 'nothing') return [];
-    const text = (selected?.text ?? '') + outcome.trimmed.insert;
-    const replaced = new vscode.Range(range.start, range.end.translate(0, outcome.trimmed.replace));
-    const command = { command: ACCEPTED, title: 'Count an accepted suggestion' };
-    return [new vscode.InlineCompletionItem(text, replaced, command)];
+    return [outcome.trimmed, ...outcome.others].map(({ insert, replace }) => {
+      const text = (selected?.text ?? '') + insert;
+      const replaced = new vscode.Range(range.start, range.end.translate(0, replace));
+      const title = 'Count an accepted suggestion';
+      const command = { command: ACCEPTED, title, arguments: [text] };
+      return new vscode.InlineCompletionItem(text, replaced, command);
+    });
+  }
+
+  private accepted(insert: string): void {
+    this.parts.statistics.accept();
+    this.parts.onChange();
+    const editor = vscode.window.activeTextEditor;
+    if (!editor) return;
+    const { document, selection } = editor;
+    const isCrlf = document.eol === vscode.EndOfLine.CRLF;
+    const text = isCrlf ? insert.replace(/\r?\n/g, '\r\n') : insert;
+    const end = document.offsetAt(selection.active);
+    this.kept.accepted(document.uri.toString(), end - text.length, text);
   }
 
   private async outcome(
@@ -116,6 +138,7 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
       characters: document.offsetAt(endOf(document)),
       lastEdit: this.lastEdits.get(document) ?? 'written',
       isPaused: this.parts.isPaused(),
+      isOnBattery: this.parts.isOnBattery(),
       isGenerating: this.parts.isGenerating(document),
       isReady: this.parts.isReady(),
     };
@@ -125,6 +148,7 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
     const { document, contentChanges, reason } = event;
     if (contentChanges.length === 0) return;
     this.lastEdits.set(document, editKind(contentChanges, reason !== undefined));
+    this.kept.changed(document.uri.toString(), contentChanges);
     const { suggester } = this.parts;
     if (contentChanges.length > 1 || suggester.generatingFor !== document.uri.toString()) return;
     const [change] = contentChanges;

@@ -40,6 +40,29 @@ export class Memory {
       this.characters -= charactersOf(this.entries.shift()!);
   }
 
+  /** Stores others that go on at the place of one that stays before them. */
+  putBehind(leader: Finished, others: readonly Finished[]): void {
+    for (const other of others) this.put(other);
+    const index = this.entries.indexOf(leader);
+    if (index >= 0) this.entries.push(...this.entries.splice(index, 1));
+  }
+
+  /**
+   * Everything that goes on at this place, what `recall` finds first; of texts that begin with one
+   * another only one.
+   */
+  recallAll(place: Place): Trimmed[] {
+    const found: Trimmed[] = [];
+    for (let index = this.entries.length - 1; index >= 0; index--) {
+      const left = this.fits(this.entries[index], place);
+      if (!left || left.insert === '') continue;
+      const isCovered = ({ insert }: Trimmed) =>
+        insert.startsWith(left.insert) || left.insert.startsWith(insert);
+      if (!found.some(isCovered)) found.push(left);
+    }
+    return found;
+  }
+
   /** Whether `recall` would find something; does not count as use. */
   knows(place: Place): boolean {
     return this.find(place) !== undefined;
@@ -60,13 +83,17 @@ export class Memory {
   private find(place: Place): (Recalled & { index: number }) | undefined {
     for (let index = this.entries.length - 1; index >= 0; index--) {
       const finished = this.entries[index];
-      // Lengths first: comparing whole documents takes longer.
-      const typed = place.before.length - finished.place.before.length;
-      if (typed < 0 || typed > finished.trimmed.insert.length) continue;
-      const left = remaining(finished.trimmed, finished.place, place);
+      const left = this.fits(finished, place);
       if (left) return { finished, left, index };
     }
     return undefined;
+  }
+
+  private fits({ place: from, trimmed }: Finished, place: Place): Trimmed | undefined {
+    // Lengths first: comparing whole documents takes longer.
+    const typed = place.before.length - from.before.length;
+    if (typed < 0 || typed > trimmed.insert.length) return undefined;
+    return remaining(trimmed, from, place);
   }
 }
 

@@ -4,7 +4,18 @@ import type { Trimmed } from '../../text/trim';
 
 /** Why there is no suggestion. */
 export type Reason =
-  | { kind: 'off' | 'paused' | 'manual' | 'unwritable' | 'diff' | 'large' | 'deleted' | 'undone' }
+  | {
+      kind:
+        | 'off'
+        | 'paused'
+        | 'manual'
+        | 'unwritable'
+        | 'diff'
+        | 'large'
+        | 'deleted'
+        | 'undone'
+        | 'battery';
+    }
   | { kind: 'language'; language: string }
   | { kind: 'scope'; scope: Scope }
   | { kind: 'loading' | 'generating' | 'superseded' | 'lost' }
@@ -17,6 +28,8 @@ export type Outcome =
   | {
       kind: 'suggestion';
       trimmed: Trimmed;
+      /** Other suggestions for the same place. */
+      others: readonly Trimmed[];
       /** A new generation, one that was running already, or one that had ended before. */
       source: 'model' | 'running' | 'memory';
       /** Something else than what was shown before. */
@@ -37,8 +50,11 @@ export function nothing(reason: Reason): Outcome {
   return { kind: 'nothing', reason };
 }
 
-/** The last answer in words, with what to do about it; `now` in milliseconds since the epoch. */
-export function explain(answer: Answer | undefined, now: number): string {
+/** The last answer in words, with what to do about it; `now` in milliseconds since the epoch.
+ * `thinkingMs`: how long one has been waited for, 0 if none is. */
+export function explain(answer: Answer | undefined, now: number, thinkingMs = 0): string {
+  if (thinkingMs > 0)
+    return `The model has been at work for ${(thinkingMs / 1000).toFixed(1)} s. Typing on stops it.`;
   if (!answer) return 'Nothing was asked for yet. Type something in a file of code.';
   const { outcome, at, elapsedMs } = answer;
   const when = `${Math.max(0, Math.round((now - at) / 1000))} s ago, in ${Math.round(elapsedMs)} ms`;
@@ -62,6 +78,8 @@ function because(reason: Reason): string {
       return `completion is off for ${reason.language}. Turn it on in lckv.languages. ${BY_HAND}.`;
     case 'scope':
       return `completion is off in ${reason.scope}. Turn it on in lckv.scopes. ${BY_HAND}.`;
+    case 'battery':
+      return `the computer runs on battery and lckv.onBattery is "manual". ${BY_HAND}.`;
     case 'unwritable':
       return 'this document is not for writing code. Try a file.';
     case 'diff':

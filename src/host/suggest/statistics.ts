@@ -13,6 +13,8 @@ export interface Summary {
   p95Ms: number;
   /** The share of answers that needed no generation of their own, 0 to 1. */
   reused: number;
+  /** The share of accepted text that was still there after 30 s, 0 to 1; undefined before that. */
+  kept: number | undefined;
 }
 
 /** Counts answers and acceptances. */
@@ -23,6 +25,8 @@ export class Statistics {
   private accepted = 0;
   private answered = 0;
   private reused = 0;
+  private keptCharacters = 0;
+  private measuredCharacters = 0;
   private readonly latencies: number[] = [];
 
   add(answer: Answer): void {
@@ -40,9 +44,16 @@ export class Statistics {
     this.accepted++;
   }
 
+  /** Notes how many characters of an accepted text are still there after a while. */
+  keep(kept: number, of: number): void {
+    this.keptCharacters += kept;
+    this.measuredCharacters += of;
+  }
+
   /** Undefined until there was a suggestion. */
   get summary(): Summary | undefined {
     if (this.answered === 0) return undefined;
+    const { keptCharacters, measuredCharacters } = this;
     const sorted = this.latencies.toSorted((a, b) => a - b);
     const quantile = (share: number) => sorted[Math.ceil(share * sorted.length) - 1];
     return {
@@ -51,14 +62,16 @@ export class Statistics {
       p50Ms: quantile(0.5),
       p95Ms: quantile(0.95),
       reused: this.reused / this.answered,
+      kept: measuredCharacters > 0 ? keptCharacters / measuredCharacters : undefined,
     };
   }
 }
 
 /** The summary in one line. */
-export function describeSummary({ shown, accepted, p50Ms, p95Ms, reused }: Summary): string {
+export function describeSummary({ shown, accepted, p50Ms, p95Ms, reused, kept }: Summary): string {
+  const share = kept === undefined ? '' : `, ${Math.round(kept * 100)} % kept after 30 s`;
   return (
     `${accepted} of ${shown} suggestions accepted, median ${Math.round(p50Ms)} ms, ` +
-    `95 % within ${Math.round(p95Ms)} ms, ${Math.round(reused * 100)} % from memory`
+    `95 % within ${Math.round(p95Ms)} ms, ${Math.round(reused * 100)} % from memory${share}`
   );
 }

@@ -19,8 +19,25 @@ export type Complete = (
   onText: (piece: string) => void,
 ) => Promise<string | undefined>;
 
-/** What of other files goes into the prompt for a document, at once. */
-export type SnippetsOf = (uri: string) => readonly Snippet[];
+/** What the suggester works with; what is optional is done without. */
+export interface SuggesterParts {
+  complete: Complete;
+  /** Several completions, the likeliest beginning first; undefined as for `complete`. */
+  choose?: (
+    request: CompletionRequest,
+    count: number,
+    signal: AbortSignal,
+  ) => Promise<string[] | undefined>;
+  /** Has the worker read a prompt while it has nothing else to do. */
+  prepare?: (request: CompletionRequest, signal: AbortSignal) => Promise<unknown>;
+  settings(): Settings;
+  /** How far a completion should go where the settings leave it open. */
+  extentAt(place: Place): 'line' | 'block';
+  /** What of other files goes into the prompt for a document, at once. */
+  snippets?(uri: string): readonly Snippet[];
+  /** Power is to be saved: the computer runs on battery. */
+  isSaving?: () => boolean;
+}
 
 /** How a suggestion is asked for. */
 export interface Question {
@@ -33,39 +50,40 @@ export interface Question {
 
 /** How long a generation goes on that nobody waits for any more, in milliseconds. */
 const ORPHAN_MS = 500;
+/** The least pause before the model is asked while power is to be saved, in milliseconds. */
+const SAVING_DELAY_MS = 300;
+/** How many suggestions for one place are asked for. */
+const CHOICES = 4;
 
 /** Makes suggestions; at most one generation runs at a time. */
 export class Suggester {
-  /** Generations that were asked for, and those made ahead for when a suggestion is accepted. */
-  readonly generations = { asked: 0, ahead: 0 };
-  private readonly complete: Complete;
-  private readonly settings: () => Settings;
-  private readonly extentAt: (place: Place) => 'line' | 'block';
-  private readonly snippetsOf: SnippetsOf;
+  /** Generations asked for, those made ahead for after an acceptance, and prompts read ahead. */
+  readonly generations = { asked: 0, ahead: 0, prepared: 0 };
+  private readonly parts: SuggesterParts;
   private readonly memory = new Memory();
   private readonly pace = new Pace();
   private flight: Flight | undefined;
   private shown: Finished | undefined;
   private newest = new AbortController();
   private waiting = 0;
+  private waitingSince = 0;
+  private preparing = new AbortController();
+  /** The first suggestion at a place where all choices are known. */
+  private chosenAt: Finished | undefined;
   private orphaned: NodeJS.Timeout | undefined;
 
-  /** `extentAt` says how far a completion should go where the settings leave it open. */
-  constructor(
-    complete: Complete,
-    settings: () => Settings,
-    extentAt: (place: Place) => 'line' | 'block',
-    snippetsOf: SnippetsOf = () => [],
-  ) {
-    this.complete = complete;
-    this.settings = settings;
-    this.extentAt = extentAt;
-    this.snippetsOf = snippetsOf;
+  constructor(parts: SuggesterParts) {
+    this.parts = parts;
   }
 
   /** Somebody waits for a suggestion. */
   get busy(): boolean {
     return this.waiting > 0;
+  }
+
+  /** How long somebody has been waiting, in milliseconds; 0 while nobody is. */
+  get busyMs(): number {
+    return this.busy ? performance.now() - this.waitingSince : 0;
   }
 
   /** The document that something is being generated for, now or ahead. */
@@ -95,9 +113,12 @@ export class Suggester {
     this.newest.abort();
     this.newest = new AbortController();
     const stop = AbortSignal.any([question.cancel, this.newest.signal]);
-    this.waiting++;
+    if (this.waiting++ === 0) this.waitingSince = performance.now();
+    this.preparing.abort();
     try {
       const answer = await this.answer(place, question, stop);
+      if (!question.isAutomatic && answer?.kind === 'suggestion' && answer.source === 'memory')
+        return await this.withChoices(place, answer, stop);
       return answer ?? nothing({ kind: stop.aborted ? 'superseded' : 'lost' });
     } catch (error) {
       return nothing({ kind: 'failed', message: (error as Error).message });
@@ -105,6 +126,36 @@ export class Suggester {
       this.waiting--;
       this.watchOrphan();
     }
+  }
+
+  /** Has the model read what is before the cursor's line, unless it has something to do. */
+  async prepare(place: Place): Promise<void> {
+    const { prepare, isSaving } = this.parts;
+    if (!prepare || this.busy || this.generatingFor || isSaving?.()) return;
+    this.preparing.abort();
+    this.preparing = new AbortController();
+    this.generations.prepared++;
+    const before = place.before.slice(0, place.before.lastIndexOf('\n') + 1);
+    await prepare(this.request({ ...place, before }), this.preparing.signal).catch(() => {});
+  }
+
+  /** Who asks once more where a suggestion is shown wants to choose. */
+  private async withChoices(
+    place: Place,
+    first: Outcome & { kind: 'suggestion' },
+    stop: AbortSignal,
+  ): Promise<Outcome> {
+    const leader = this.shown;
+    const { choose } = this.parts;
+    if (!choose || !leader || this.chosenAt === leader) return first;
+    this.flight?.cancel();
+    const texts = await choose(this.request(place), CHOICES, stop).catch(() => undefined);
+    if (!texts || stop.aborted) return first;
+    this.chosenAt = leader;
+    const others = texts.map((text) => ({ place, trimmed: trim(place, text), isWritten: true }));
+    const fitting = others.filter(({ trimmed }) => trimmed.insert !== '');
+    this.memory.putBehind(leader, fitting.reverse());
+    return { ...first, others: this.memory.recallAll(place).slice(1) };
   }
 
   private async answer(
@@ -122,7 +173,7 @@ export class Suggester {
       if (taken) return taken;
     } else {
       this.flight?.cancel();
-      const delayMs = isAutomatic ? Math.max(this.settings().delayMs, this.pace.delayMs) : 0;
+      const delayMs = isAutomatic ? this.delayMs : 0;
       if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
     }
     if (stop.aborted) return undefined;
@@ -142,11 +193,18 @@ export class Suggester {
     const isNew = finished !== this.shown;
     this.shown = finished;
     this.lookAhead(accepted(place, left));
-    return { kind: 'suggestion', trimmed: left, source, isNew };
+    const others = this.memory.recallAll(place).slice(1);
+    return { kind: 'suggestion', trimmed: left, others, source, isNew };
+  }
+
+  private get delayMs(): number {
+    const saving = this.parts.isSaving?.() ? SAVING_DELAY_MS : 0;
+    return Math.max(this.parts.settings().delayMs, this.pace.delayMs, saving);
   }
 
   /** Generates what follows an acceptance while the user reads, where that is cheap. */
   private lookAhead(place: Place): void {
+    if (this.parts.isSaving?.()) return;
     if (!this.pace.isFast || this.generatingFor || this.memory.knows(place)) return;
     this.generations.ahead++;
     this.launch(place);
@@ -156,7 +214,7 @@ export class Suggester {
     const begin = performance.now();
     let isFirst = true;
     this.flight = new Flight(place, async (onText, signal) => {
-      const completion = await this.complete(this.request(place), signal, (piece) => {
+      const completion = await this.parts.complete(this.request(place), signal, (piece) => {
         if (isFirst) onFirstText?.(performance.now() - begin);
         isFirst = false;
         onText(piece);
@@ -178,14 +236,14 @@ export class Suggester {
 
   private request(place: Place): CompletionRequest {
     const { uri, path, language, before, after } = place;
-    const { maxTokens, extent } = this.settings();
+    const { maxTokens, extent } = this.parts.settings();
     return {
       path,
       language,
       ...completionWindow(before, after),
-      snippets: this.snippetsOf(uri),
+      snippets: this.parts.snippets?.(uri) ?? [],
       maxTokens,
-      extent: extent === 'auto' ? this.extentAt(place) : extent,
+      extent: extent === 'auto' ? this.parts.extentAt(place) : extent,
       sampling: GREEDY,
     };
   }

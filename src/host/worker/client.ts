@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline';
 import type {
   CompletionRequest,
   DeviceInfo,
-  FromWorker,
   LoadRequest,
   ModelInfo,
   StopReason,
   Timings,
   ToWorker,
 } from '../../protocol';
+import { isFromWorker } from './message';
 
 /** What the worker is up to. */
 export type WorkerState =
@@ -27,6 +27,8 @@ export type Load = LoadRequest;
 /** A finished completion. */
 export interface Completion {
   text: string;
+  /** Only of a `choose`. */
+  choices: string[];
   reason: StopReason;
   timings: Timings;
 }
@@ -49,7 +51,9 @@ export interface WorkerOptions {
 
 interface Pending {
   text: string;
-  onText(piece: string): void;
+  choices: string[];
+  /** Absent where no suggestion is waited for, so that nothing is measured. */
+  onText: ((piece: string) => void) | undefined;
   resolve(completion: Completion | undefined): void;
   reject(error: Error): void;
 }
@@ -129,6 +133,30 @@ export class WorkerClient {
     signal: AbortSignal,
     onText: (piece: string) => void = () => {},
   ): Promise<Completion | undefined> {
+    return this.ask((id) => ({ kind: 'complete', id, request }), signal, onText);
+  }
+
+  /** Has the worker read a prompt, unless it has something else to do. */
+  async prepare(request: CompletionRequest, signal: AbortSignal): Promise<Timings | undefined> {
+    const done = await this.ask((id) => ({ kind: 'prepare', id, request }), signal);
+    return done?.timings;
+  }
+
+  /** Asks for up to `count` completions; undefined as for `complete`. */
+  async choose(
+    request: CompletionRequest,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<string[] | undefined> {
+    const done = await this.ask((id) => ({ kind: 'choose', id, request, count }), signal);
+    return done?.choices;
+  }
+
+  private ask(
+    message: (id: number) => ToWorker,
+    signal: AbortSignal,
+    onText?: (piece: string) => void,
+  ): Promise<Completion | undefined> {
     if (this.currentState.kind !== 'ready' || signal.aborted) return Promise.resolve(undefined);
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
@@ -140,11 +168,12 @@ export class WorkerClient {
       signal.addEventListener('abort', cancel, { once: true });
       this.pending.set(id, {
         text: '',
+        choices: [],
         onText,
         resolve: (completion) => (forget(), resolve(completion)),
         reject: (error) => (forget(), reject(error)),
       });
-      this.send({ kind: 'complete', id, request });
+      this.send(message(id));
       this.options.onChange();
     });
   }
@@ -219,16 +248,21 @@ export class WorkerClient {
         const pending = this.pending.get(message.id);
         if (!pending) break;
         pending.text += message.text;
-        pending.onText(message.text);
+        pending.onText?.(message.text);
+        break;
+      }
+      case 'choices': {
+        const pending = this.pending.get(message.id);
+        if (pending) pending.choices = message.texts;
         break;
       }
       case 'done': {
         const { reason, timings } = message;
-        if (reason !== 'cancelled') this.latestTimings = timings;
         const pending = this.settle(message.id);
-        pending?.resolve(
-          reason === 'cancelled' ? undefined : { text: pending.text, reason, timings },
-        );
+        if (reason !== 'cancelled' && pending?.onText) this.latestTimings = timings;
+        if (!pending) break;
+        const { text, choices } = pending;
+        pending.resolve(reason === 'cancelled' ? undefined : { text, choices, reason, timings });
         break;
       }
       case 'failed':
@@ -271,23 +305,4 @@ export class WorkerClient {
     // A worker that is gone cannot be told; its exit is dealt with in `died`.
     if (this.child?.connected) this.child.send(message, () => {});
   }
-}
-
-/** Which fields a message must have, by kind. */
-const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
-  loading: { fraction: 'number', what: 'string' },
-  ready: { device: 'object', model: 'object' },
-  text: { id: 'number', text: 'string' },
-  done: { id: 'number', reason: 'string', timings: 'object' },
-  failed: { message: 'string' },
-};
-
-function isFromWorker(message: unknown): message is FromWorker {
-  if (typeof message !== 'object' || message === null) return false;
-  const fields = message as Record<string, unknown>;
-  const kind = fields.kind as FromWorker['kind'];
-  return (
-    Object.hasOwn(FIELDS, kind) &&
-    Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type)
-  );
 }

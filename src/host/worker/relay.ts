@@ -52,6 +52,14 @@ export class WorkerRelay {
     return this.current.complete(...request);
   }
 
+  prepare(...request: Parameters<WorkerClient['prepare']>): ReturnType<WorkerClient['prepare']> {
+    return this.current.prepare(...request);
+  }
+
+  choose(...request: Parameters<WorkerClient['choose']>): ReturnType<WorkerClient['choose']> {
+    return this.current.choose(...request);
+  }
+
   /** Starts the worker with this model, or hands over to it once it is ready. */
   start(load: Load): void {
     if (this.next && isSame(load, this.nextLoad)) return;

@@ -1,0 +1,23 @@
+// What arrives from a worker, checked: one of another version must not break the host.
+import type { FromWorker } from '../../protocol';
+
+/** Which fields a message must have, by kind. */
+const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
+  loading: { fraction: 'number', what: 'string' },
+  ready: { device: 'object', model: 'object' },
+  text: { id: 'number', text: 'string' },
+  choices: { id: 'number', texts: 'object' },
+  done: { id: 'number', reason: 'string', timings: 'object' },
+  failed: { message: 'string' },
+};
+
+/** Whether a message has the fields of its kind. */
+export function isFromWorker(message: unknown): message is FromWorker {
+  if (typeof message !== 'object' || message === null) return false;
+  const fields = message as Record<string, unknown>;
+  const kind = fields.kind as FromWorker['kind'];
+  return (
+    Object.hasOwn(FIELDS, kind) &&
+    Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type)
+  );
+}
