@@ -13,7 +13,8 @@ let session: Session | null = null;
 const running = new Map<number, AbortController>();
 
 function send(message: FromWorker): void {
-  if (process.connected) process.send!(message);
+  // Without a callback, a parent that is just leaving would be an uncaught error.
+  if (process.connected) process.send!(message, undefined, undefined, () => {});
 }
 
 function fail(id: number | null, error: unknown): void {
@@ -97,7 +98,7 @@ async function run(on: Session, message: Request, signal: AbortSignal): Promise<
 function leave(reason: unknown): void {
   fail(null, reason);
   process.exitCode = 1;
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
 }
 
 if (process.send) {

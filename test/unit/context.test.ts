@@ -176,81 +176,84 @@ describe('the snippets of a document', () => {
     const state = { next: 'first', collected: 0, changes: 0 };
     const sticky = new StickySnippets({
       collect: async () => {
+        const { next } = state;
         state.collected++;
         await sleep(5);
-        return [snippet(state.next)];
+        return [snippet(next)];
       },
       onChange: () => state.changes++,
       idleMs,
     });
     const now = () => sticky.of('a').map(({ text }) => text);
-    return { state, sticky, now };
+    const until = async (condition: () => boolean) => {
+      for (const end = Date.now() + 10_000; !condition(); await sleep(2))
+        assert.ok(Date.now() < end, JSON.stringify([state, now()]));
+    };
+    const shows = (text: string) => until(() => now()[0] === text);
+    return { state, sticky, now, until, shows };
   }
 
   it('come soon after the focus and stay while someone types and moves about', async () => {
-    const { state, sticky, now } = setUp();
+    const { state, sticky, now, shows } = setUp();
     sticky.moved('a', 10);
     assert.deepEqual(now(), []);
-    await sleep(15);
-    assert.deepEqual(now(), ['first']);
+    await shows('first');
     state.next = 'second';
     for (let line = 10; line < 50; line++) {
       sticky.typed();
       sticky.moved('a', line);
     }
-    await sleep(50);
+    await sleep(60);
     assert.deepEqual([now(), state.collected, state.changes], [['first'], 1, 1]);
   });
 
   it('change in a pause after a jump, and not before', async () => {
-    const { state, sticky, now } = setUp(40);
+    const { state, sticky, now, shows } = setUp(200);
     sticky.moved('a', 10);
-    await sleep(60);
+    await shows('first');
     state.next = 'second';
     sticky.moved('a', 100);
     for (let i = 0; i < 5; i++) {
-      await sleep(20);
       sticky.typed();
+      await sleep(10);
       assert.deepEqual(now(), ['first']);
     }
-    await sleep(80);
-    assert.deepEqual(now(), ['second']);
+    await shows('second');
     assert.equal(state.changes, 2);
   });
 
   it('change after another file was saved', async () => {
-    const { state, sticky, now } = setUp();
+    const { state, sticky, now, shows } = setUp();
     sticky.moved('a', 10);
-    await sleep(30);
+    await shows('first');
     state.next = 'second';
     sticky.outdate('a');
-    await sleep(40);
+    await sleep(60);
     assert.deepEqual(now(), ['first']);
     sticky.outdate('b');
-    await sleep(60);
-    assert.deepEqual(now(), ['second']);
+    await shows('second');
   });
 
   it('are not changed by a collection during which someone typed', async () => {
-    const { state, sticky, now } = setUp();
+    const { state, sticky, now, until, shows } = setUp();
     sticky.moved('a', 10);
-    await sleep(30);
+    await shows('first');
     state.next = 'second';
     sticky.outdate();
-    while (state.collected < 2) await sleep(1);
+    await until(() => state.collected === 2);
+    state.next = 'third';
     sticky.typed();
-    await sleep(10);
-    assert.deepEqual(now(), ['first']);
-    await sleep(60);
-    assert.deepEqual(now(), ['second']);
+    await shows('third');
+    assert.deepEqual([now(), state.changes], [['third'], 2]);
   });
 
   it('say so only when they differ', async () => {
-    const { state, sticky } = setUp();
+    const { state, sticky, until, shows } = setUp();
     sticky.moved('a', 10);
-    await sleep(30);
+    await shows('first');
     sticky.outdate();
-    await sleep(60);
-    assert.deepEqual([state.collected, state.changes], [2, 1]);
+    await until(() => state.collected === 2);
+    await sleep(20);
+    assert.equal(state.changes, 1);
   });
 });
