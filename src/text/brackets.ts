@@ -37,16 +37,19 @@ export interface Balance {
   closers: Closer[];
 }
 
-/** How to scan: the language, the quote the text starts inside of, and whether `<>` pair up. */
+/** How to scan: the language, what the text starts inside of, and whether `<>` pair up. */
 export interface ScanOptions {
   language: string;
+  /** The quote of a string. */
   insideQuote?: string;
+  /** The quote of a string in whose `${}` or the like the text starts. */
+  embeddedIn?: string;
   angles?: boolean;
 }
 
 /** Scans code for unbalanced brackets and quotes; skips strings and line comments. */
 export function balance(text: string, options: ScanOptions): Balance {
-  const { language, insideQuote, angles = false } = options;
+  const { language, insideQuote, embeddedIn, angles = false } = options;
   const comment = LINE_COMMENTS[language] ?? '//';
   const open: string[] = [];
   const closers: Closer[] = [];
@@ -77,7 +80,12 @@ export function balance(text: string, options: ScanOptions): Balance {
       continue;
     } else if (character in PARTNER && (character !== '>' || (angles && closesAngle(text, i)))) {
       if (open.at(-1) === PARTNER[character]) open.pop();
-      else if (open.length === 0) closers.push({ character, end: i + 1 });
+      else if (open.length === 0) {
+        closers.push({ character, end: i + 1 });
+        const end = character === '}' && embeddedIn ? stringEnd(text, i + 1, embeddedIn) : 0;
+        if (end > 0) closers.push({ character: embeddedIn!, end });
+        i = Math.max(i, end - 1);
+      }
     }
   }
   return { open, closers };

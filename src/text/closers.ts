@@ -64,6 +64,7 @@ export function fitLineEnd(text: string, around: Surroundings): Trimmed {
     const insert = isClosers(text.slice(end)) ? text.slice(0, end).trimEnd() : '';
     return insert === '' ? NOTHING : { insert, replace: 0 };
   }
+  if (text === rest.slice(0, replace)) return NOTHING;
   return { insert: text + ownLine(text, rest.slice(replace), around), replace };
 }
 

@@ -64,6 +64,7 @@ function isRepeated(kept: string, part: string, following: string, around: Surro
   if (!isSurplus(kept + part, kept.length, around)) return false;
   if (part.length >= CERTAIN) return true;
   if (!isBoundary(kept + part, kept.length) || !isBoundary(following, part.length)) return false;
+  if (part === '{' && part === following) return true;
   if (/^[([{]$/.test(part)) return opens(around.linePrefix + kept + following, around) <= 0;
   if (/^>+$/.test(part)) return count(kept, '<') < count(kept + part, '>');
   return part.length > 1 || /[\w)\]};,:"'`]/.test(part);

@@ -31,6 +31,8 @@ export class Surroundings {
   readonly linesBelow: string[];
   /** The quote of the string that the cursor stands in, if it is closed on this line. */
   readonly quote: string | undefined;
+  /** The quote of the string in whose `${}` or the like the cursor stands. */
+  readonly embeddedIn: string | undefined;
   /** What the lines below close that they did not open, first to last. */
   readonly closersBelow: string[];
   /** How many closing brackets the document lacks, from the cursor to the line's end. */
@@ -49,21 +51,24 @@ export class Surroundings {
     this.atLineEnd = isClosers(rest);
     this.linesBelow = below.filter((line) => line.trim() !== '');
     const quoted = openQuote(this.linePrefix, language);
-    this.quote = isInterpolated(this.linePrefix, quoted) ? undefined : quoted;
+    const isCode = isInterpolated(this.linePrefix, quoted);
+    this.quote = isCode ? undefined : quoted;
+    this.embeddedIn = isCode ? quoted : undefined;
     const { closers } = balance(this.atLineEnd ? after.slice(rest.length) : after, { language });
     this.closersBelow = closers.map(({ character }) => character);
     const { open } = balance(before, { language });
     this.missingClosers = Math.max(0, open.length - closers.length);
-    const inString = this.quote === undefined ? 0 : 1;
+    const inString = quoted === undefined ? 0 : 1;
     const line = balance(this.linePrefix, { language, angles: rest.includes('>') });
     this.openOnLine = line.open.length + inString;
   }
 
   /** How to scan text that stands at the cursor, which may be inside a string. */
   scan(text: string): ScanOptions {
-    const { quote, language, rest } = this;
+    const { quote, embeddedIn, language, rest } = this;
     const closing = quote !== undefined && (text + rest).split('\n', 1)[0].includes(quote);
-    return { language, insideQuote: closing ? quote : undefined, angles: rest.includes('>') };
+    const insideQuote = closing ? quote : undefined;
+    return { language, insideQuote, embeddedIn, angles: rest.includes('>') };
   }
 }
 
