@@ -91,10 +91,11 @@ def choose(docs, counts, pick, kind, rng):
 
 
 def make(docs, share=1.0):
-    """All cases, or a share of each kind and language."""
+    """All cases, or evenly a share of them."""
     rng = random.Random(11)
-    part = lambda counts: {k: max(1, int(n * share)) for k, n in counts.items()}
-    return choose(docs, part(LINES), line_case, 'line', rng) + choose(docs, part(BLOCKS), block_case, 'block', rng)
+    found = choose(docs, LINES, line_case, 'line', rng) + choose(docs, BLOCKS, block_case, 'block', rng)
+    number = [int(c['id'].rsplit('-', 1)[1]) for c in found]
+    return [c for c, n in zip(found, number) if int(n * share) > int((n - 1) * share)]
 
 
 class Prompts:
