@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""5-gram back-off model over token ids: the baseline that a neural model has to beat. Needs tokenizers and numpy.
+"""5-gram back-off models over token ids, one a language: the baseline that a neural model has to beat. Needs tokenizers and numpy.
 
-usage: ngram.py SHARD.jsonl.xz[,SHARD...] HELDOUT.jsonl.xz TOKENIZER OUT.jsonl [MILLION_IDS]
+usage: ngram.py SHARD.jsonl.xz[,SHARD...] HELDOUT.jsonl.xz TOKENIZER OUT.jsonl [MILLION_IDS [LANGUAGE,...]]
 Greedy: the commonest id after the longest of the last four, three, two or one ids that occurs in the training text (stupid back-off, whose
-argmax needs no discounts), to the end of the line. Writes {id, suffix: false, completion, ended: true} for the line cases of cases.py.
+argmax needs no discounts), to the end of the line. Every training line is encoded in two pieces, cut at a random character, as a cursor
+cuts it. Writes {id, suffix: false, completion, ended: true} for the line cases of cases.py.
 """
 import json
+import random
 import sys
 
 import numpy as np
@@ -17,16 +19,27 @@ ORDER, LINE_IDS = 5, 64
 SHIFT = np.uint64(15)                     # ids are below 2**15, four of them fit a 64-bit key
 
 
-def training_ids(shards, prompts, most):
-    """uint16 ids of the documents, each after four <|end|> so that no context spans two."""
-    out, size = [], 0
-    for shard in shards.split(','):
-        for d in cases.documents(shard):
-            ids = np.array([tok.END] * (ORDER - 1) + prompts.encode(d['t']), np.uint16)
-            out.append(ids)
-            size += len(ids)
-            if size > most:
-                return np.concatenate(out)
+def cut_lines(text, rng):
+    """The text in pieces: every line is cut at a random place, and before its newline, where the tokenizer cuts anyway."""
+    for line in text.split('\n'):
+        at = rng.randint(0, len(line))
+        yield '\n' + line[:at]
+        yield line[at:]
+
+
+def training_ids(shards, language, prompts, most):
+    """uint16 ids of a language's documents, each after four <|end|> so that no context spans two."""
+    rng, out, size = random.Random(1), [], 0
+    docs = [d for shard in shards.split(',') for d in cases.documents(shard) if d['l'] == language]
+    rng.shuffle(docs)
+    for d in docs:
+        ids = [tok.END] * (ORDER - 1)
+        for piece in cut_lines(d['t'], rng):
+            ids += prompts.encode(piece)
+        out.append(np.array(ids, np.uint16))
+        size += len(ids)
+        if size > most:
+            break
     return np.concatenate(out)
 
 
@@ -71,17 +84,19 @@ class NGram:
         return out
 
 
-def main(shards, heldout, tokenizer_path, out, millions=70):
+def main(shards, heldout, tokenizer_path, out, millions=60, languages=','.join(cases.LINES)):
     tokenizer = tok.load(tokenizer_path)
-    prompts = cases.Prompts(tokenizer)
-    ids = training_ids(shards, prompts, int(float(millions) * 1e6))
-    model = NGram(ids)
-    print(f'{len(ids) / 1e6:.1f} M ids, contexts by length: {({n: len(k) for n, (k, _) in model.tables.items()})}')
+    prompts, found = cases.Prompts(tokenizer), cases.make(cases.documents(heldout))
     with open(out, 'w') as f:
-        for c in cases.make(cases.documents(heldout)):
-            if c['kind'] == 'line':
-                found = model.line(prompts.encode(c['prefix'][-400:]), prompts.starts_line)
-                f.write(json.dumps(dict(id=c['id'], suffix=False, completion=tokenizer.decode(found, skip_special_tokens=False), ended=True)) + '\n')
+        for language in languages.split(','):
+            ids = training_ids(shards, language, prompts, int(float(millions) * 1e6))
+            model = NGram(ids)
+            print(f'{language}: {len(ids) / 1e6:.1f} M ids, contexts by length {({n: len(k) for n, (k, _) in model.tables.items()})}', flush=True)
+            for c in found:
+                if (c['kind'], c['language']) == ('line', language):
+                    line = model.line(prompts.encode(c['prefix'][-400:]), prompts.starts_line)
+                    text = tokenizer.decode(line, skip_special_tokens=False)
+                    f.write(json.dumps(dict(id=c['id'], suffix=False, completion=text, ended=True)) + '\n')
 
 
 if __name__ == '__main__':
