@@ -40,7 +40,7 @@ const bundles = [
   {
     ...esm,
     external: ['webgpu', 'esbuild', 'mocha'],
-    entryPoints: [...testFiles('unit'), ...testFiles('gpu')],
+    entryPoints: [...testFiles('unit'), ...testFiles('gpu'), ...testFiles('faults')],
     outbase: 'test',
     outdir: 'dist/test',
   },

@@ -60,7 +60,7 @@ export interface LoadRequest {
   cacheBytes: number | null;
 }
 
-/** Host to worker. A newer `complete` cancels the one before it. */
+/** Host to worker. A newer `complete` cancels the one before it; `ping` asks for a sign of life. */
 export type ToWorker =
   /** `inUseBytes`: what other workers' models take of the same memory meanwhile. */
   | ({ kind: 'load'; inUseBytes: number } & LoadRequest)
@@ -69,7 +69,8 @@ export type ToWorker =
   | { kind: 'prepare'; id: number; request: CompletionRequest }
   /** Completes in up to `count` ways at once. */
   | { kind: 'choose'; id: number; request: CompletionRequest; count: number }
-  | { kind: 'cancel'; id: number };
+  | { kind: 'cancel'; id: number }
+  | { kind: 'ping' };
 
 /** Worker to host. */
 export type FromWorker =
@@ -79,7 +80,8 @@ export type FromWorker =
   /** Distinct completions, the likeliest beginning first. */
   | { kind: 'choices'; id: number; texts: string[] }
   | { kind: 'done'; id: number; reason: StopReason; timings: Timings }
-  | { kind: 'failed'; id: number | null; message: string };
+  | { kind: 'failed'; id: number | null; message: string }
+  | { kind: 'pong' };
 
 /** `end`: the model ended; `line`: the asked line is complete; `length`: maxTokens reached. */
 export type StopReason = 'end' | 'line' | 'length' | 'cancelled';

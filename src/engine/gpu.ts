@@ -39,6 +39,7 @@ export class Gpu {
   readonly lost: Promise<string>;
 
   private failure: string | null = null;
+  private isDisposed = false;
 
   private constructor(device: GPUDevice, info: DeviceInfo) {
     this.device = device;
@@ -46,7 +47,7 @@ export class Gpu {
     device.onuncapturederror = ({ error }) => (this.failure ??= error.message);
     this.lost = new Promise((resolve) => {
       void device.lost.then((loss) => {
-        if (loss.reason !== 'destroyed') resolve(`The GPU device was lost: ${loss.message}`);
+        if (!this.isDisposed) resolve(`The GPU device was lost: ${loss.message}`);
       });
     });
   }
@@ -82,6 +83,7 @@ export class Gpu {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     this.device.destroy();
   }
 }

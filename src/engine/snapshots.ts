@@ -20,8 +20,9 @@ const WORTH_RESTORING = 8;
 export class Snapshots {
   private readonly device: GPUDevice;
   private readonly cache: KvCache;
-  private readonly budgetBytes: number;
+  private budgetBytes: number;
   private held: Snapshot[] = [];
+  private isDisposed = false;
 
   constructor(device: GPUDevice, cache: KvCache, budgetBytes: number) {
     this.device = device;
@@ -52,6 +53,7 @@ export class Snapshots {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     for (const { buffer } of this.held) buffer.destroy();
     this.held = [];
   }
@@ -82,6 +84,7 @@ export class Snapshots {
       rest -= snapshot.buffer.size;
       this.drop(snapshot);
     }
+    for (const kind of ['out-of-memory', 'validation'] as const) this.device.pushErrorScope(kind);
     const buffer = this.device.createBuffer({
       label: 'snapshot',
       size,
@@ -90,7 +93,24 @@ export class Snapshots {
     this.copyParts(tokens.length, (encoder, part, at, bytes) => {
       encoder.copyBufferToBuffer(part, 0, buffer, at, bytes);
     });
-    this.held.push({ tokens, buffer });
+    const errors = [this.device.popErrorScope(), this.device.popErrorScope()];
+    void Promise.all(errors).then(
+      (found) =>
+        this.keep(
+          { tokens, buffer },
+          found.every((error) => error === null),
+        ),
+      () => {}, // the device is lost, and whoever owns it hears of that
+    );
+  }
+
+  /** A snapshot counts once it is known to be whole; without room for it the budget shrinks. */
+  private keep(snapshot: Snapshot, isWhole: boolean): void {
+    if (isWhole && !this.isDisposed) this.held.push(snapshot);
+    else snapshot.buffer.destroy();
+    if (isWhole) return;
+    this.budgetBytes = Math.floor(this.sizeBytes / 2);
+    while (this.sizeBytes > this.budgetBytes) this.drop(this.held[0]);
   }
 
   private restore(snapshot: Snapshot, length: number): void {

@@ -31,6 +31,8 @@ function receive(message: ToWorker): Promise<void> | void {
       return answer(message);
     case 'cancel':
       return running.get(message.id)?.abort();
+    case 'ping':
+      return send({ kind: 'pong' });
   }
 }
 

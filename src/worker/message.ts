@@ -44,8 +44,10 @@ export function parseMessage(message: unknown): ToWorker {
       };
     case 'cancel':
       return { kind, id: parseId(fields) };
+    case 'ping':
+      return { kind };
     default:
-      throw fields.fault('kind', 'load, complete, prepare, choose or cancel');
+      throw fields.fault('kind', 'load, complete, prepare, choose, cancel or ping');
   }
 }
 

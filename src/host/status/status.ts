@@ -101,11 +101,19 @@ function readyTooltip(
     `Keys and values of ${model.kvLayers} of ${model.layers} layers: ${saved} times less memory ` +
       `than a standard transformer, for ${model.contextTokens} tokens`,
   ];
-  if (device.software)
-    paragraphs.push('There is no GPU driver, so the model runs on the CPU, slowly.');
+  if (device.software) paragraphs.push(softwareText(timings));
   if (timings) paragraphs.push(timingsText(timings));
   if (summary) paragraphs.push(`Since the start: ${describeSummary(summary)}`);
   return [...paragraphs, LINKS].join('\n\n');
+}
+
+/** How slow it is without a GPU, once that is known. */
+function softwareText(timings?: Timings): string {
+  const text = 'There is no GPU driver, so the model runs on the CPU, slowly';
+  const decodeMs = timings && timings.totalMs - timings.prefillMs;
+  if (!timings?.generatedTokens || !decodeMs || decodeMs <= 0) return `${text}.`;
+  const tokensPerSecond = Math.round((timings.generatedTokens / decodeMs) * 1000);
+  return `${text}: ${tokensPerSecond} tokens a second.`;
 }
 
 function timingsText(timings: Timings): string {

@@ -12,6 +12,7 @@ import type {
   ToWorker,
 } from '../../protocol';
 import { isFromWorker } from './message';
+import { Watchdog } from './watchdog';
 
 /** What the worker is up to. */
 export type WorkerState =
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   maxRetryMs?: number;
   /** A worker that was ready this long counts as healthy, in milliseconds. */
   healthyMs?: number;
+  /** Milliseconds between two questions whether a working worker is alive. */
+  pingMs?: number;
 }
 
 interface Pending {
@@ -57,6 +60,9 @@ interface Pending {
   resolve(completion: Completion | undefined): void;
   reject(error: Error): void;
 }
+
+/** So many questions without an answer are a hang; loading may compile for a while. */
+const SILENT_PINGS = { working: 4, starting: 24 };
 
 const STOPPED: WorkerState = { kind: 'stopped' };
 
@@ -71,15 +77,16 @@ export class WorkerClient {
   private lastId = 0;
   private deaths = 0;
   private timer: NodeJS.Timeout | undefined;
+  private readonly watchdog: Watchdog;
 
   constructor(options: WorkerOptions) {
-    this.options = {
-      retryMs: 500,
-      maxRetryMs: 30_000,
-      healthyMs: 60_000,
-      inUseBytes: () => 0,
-      ...options,
-    };
+    const times = { retryMs: 500, maxRetryMs: 30_000, healthyMs: 60_000, pingMs: 5000 };
+    this.options = { ...times, inUseBytes: () => 0, ...options };
+    this.watchdog = new Watchdog({
+      everyMs: this.options.pingMs,
+      ask: () => this.send({ kind: 'ping' }),
+      onHang: (silentMs) => this.hung(silentMs),
+    });
   }
 
   get state(): WorkerState {
@@ -174,7 +181,7 @@ export class WorkerClient {
         reject: (error) => (forget(), reject(error)),
       });
       this.send(message(id));
-      this.options.onChange();
+      this.changed();
     });
   }
 
@@ -210,7 +217,7 @@ export class WorkerClient {
     clearTimeout(this.timer);
     const child = this.child;
     this.child = undefined;
-    child?.kill();
+    child?.kill('SIGKILL'); // it has nothing to save, and a stopped one hears nothing else
     this.abandon();
   }
 
@@ -227,7 +234,15 @@ export class WorkerClient {
     this.become({ kind: 'failed', message, retryMs });
   }
 
+  private hung(silentMs: number): void {
+    const message = `The inference worker gave no sign of life for ${silentMs / 1000} s.`;
+    this.options.log(message);
+    this.become({ kind: 'failed', message, retryMs: this.options.retryMs });
+    this.child?.kill('SIGKILL');
+  }
+
   private receive(message: unknown): void {
+    this.watchdog.heard();
     if (!isFromWorker(message)) {
       this.options.log(`worker sent something unknown: ${JSON.stringify(message)?.slice(0, 200)}`);
       return;
@@ -268,6 +283,8 @@ export class WorkerClient {
       case 'failed':
         this.failed(message.id, message.message);
         break;
+      case 'pong':
+        break;
       default:
         message satisfies never;
     }
@@ -288,7 +305,7 @@ export class WorkerClient {
   /** Takes a request off the list. */
   private settle(id: number): Pending | undefined {
     const pending = this.pending.get(id);
-    if (this.pending.delete(id)) this.options.onChange();
+    if (this.pending.delete(id)) this.changed();
     return pending;
   }
 
@@ -298,6 +315,14 @@ export class WorkerClient {
 
   private become(state: WorkerState): void {
     this.currentState = state;
+    this.changed();
+  }
+
+  private changed(): void {
+    const isStarting = this.currentState.kind === 'starting';
+    if (isStarting || this.busy)
+      this.watchdog.watch(isStarting ? SILENT_PINGS.starting : SILENT_PINGS.working);
+    else this.watchdog.rest();
     this.options.onChange();
   }
 

@@ -9,6 +9,7 @@ const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
   choices: { id: 'number', texts: 'object' },
   done: { id: 'number', reason: 'string', timings: 'object' },
   failed: { message: 'string' },
+  pong: {},
 };
 
 /** Whether a message has the fields of its kind. */
