@@ -40,7 +40,12 @@ const bundles = [
   {
     ...esm,
     external: ['webgpu', 'esbuild', 'mocha'],
-    entryPoints: [...testFiles('unit'), ...testFiles('gpu'), ...testFiles('faults')],
+    entryPoints: [
+      ...testFiles('unit'),
+      ...testFiles('gpu'),
+      ...testFiles('faults'),
+      ...testFiles('fuzz'),
+    ],
     outbase: 'test',
     outdir: 'dist/test',
   },

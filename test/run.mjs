@@ -17,6 +17,7 @@ const stages = {
   build: { command: () => npm('build'), tests: 0, minutes: 5 },
   unit: { command: mocha('unit'), counts: true, minutes: 10 },
   gpu: { command: mocha('gpu'), counts: true, minutes: 30 },
+  fuzz: { command: mocha('fuzz'), counts: true, minutes: 10 },
   faults: { command: mocha('faults'), counts: true, minutes: 10 },
   package: {
     command: () => mochaOf('test/package/package.test.mjs'),

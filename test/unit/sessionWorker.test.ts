@@ -123,7 +123,8 @@ describe('worker process', () => {
     assert.deepEqual(worker.said[5], {
       kind: 'failed',
       id: null,
-      message: 'message: kind: found "fly", expected load, complete, prepare, choose, cancel or ping.',
+      message:
+        'message: kind: found "fly", expected load, complete, prepare, choose, cancel or ping.',
     });
     worker.tell({ kind: 'complete', id: 5, request: { prefix: 7 } });
     await worker.hear(isEnd(5));

@@ -18,6 +18,7 @@ export function isFromWorker(message: unknown): message is FromWorker {
   const fields = message as Record<string, unknown>;
   const kind = fields.kind as FromWorker['kind'];
   return (
+    typeof kind === 'string' &&
     Object.hasOwn(FIELDS, kind) &&
     Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type)
   );
