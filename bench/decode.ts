@@ -1,6 +1,6 @@
 /**
  * `decode`: prefill and decode of an LCKV layout beside a standard transformer of the same shape
- * (random weights), on one device in one run, by tokens in the cache.
+ * (random bf16 weights, converted), on one device in one run, by tokens in the cache.
  *
  * Prefill is bound by arithmetic, decode by reading the weights: gbPerSecond is the bytes of all
  * weights but the embedding's unused rows, divided by the time of a decode step.
@@ -8,12 +8,12 @@
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
 import type { Gpu } from '../src/engine/gpu';
-import { randomSource } from '../test/random-source';
+import type { PrecisionChoice } from '../src/protocol';
+import { noiseSource } from './noise';
 import { median, numbers, openGpu, report, round, type Row } from './report';
 import { layout, shapeOf } from './shapes';
 
 const DECODE_STEPS = 16;
-const INT8 = { quantization: { format: 'int8-group', group_size: 32 } };
 
 /** Runs the benchmark. */
 export async function decode(args: string[]): Promise<void> {
@@ -23,6 +23,7 @@ export async function decode(args: string[]): Promise<void> {
       tokens: { type: 'string', default: '128,512' },
       layouts: { type: 'string', default: 'middle,w2,standard' },
       shape: { type: 'string', default: 'bundled' },
+      precisions: { type: 'string', default: 'int8' },
       chunk: { type: 'string' },
       repeats: { type: 'string', default: '5' },
     },
@@ -31,16 +32,19 @@ export async function decode(args: string[]): Promise<void> {
   const shape = shapeOf(values.shape);
   const gpu = await openGpu();
   const rows: Row[] = [];
-  for (const name of values.layouts.split(',')) {
-    const config = { ...shape, ...INT8, layer_types: layout(name, shape.num_hidden_layers) };
-    // Small weights: like trained ones, and unlike larger random ones, they converge in few passes.
-    const engine = await Engine.load(gpu, randomSource(config, 'I8', 1, 0.02), {
+  const runs = values.layouts
+    .split(',')
+    .flatMap((name) => values.precisions.split(',').map((precision) => ({ name, precision })));
+  for (const { name, precision } of runs) {
+    const config = { ...shape, layer_types: layout(name, shape.num_hidden_layers) };
+    const engine = await Engine.load(gpu, noiseSource(config), {
+      precision: precision as PrecisionChoice,
       chunkTokens: values.chunk === undefined ? undefined : Number(values.chunk),
       contextTokens: Math.max(...lengths) + DECODE_STEPS,
     });
     for (const tokens of lengths) {
       const measured = await measure(engine, tokens, Number(values.repeats));
-      rows.push({ shape: values.shape, layout: name, ...measured });
+      rows.push({ shape: values.shape, layout: name, precision, ...measured });
     }
     engine.dispose();
   }

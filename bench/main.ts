@@ -2,8 +2,12 @@
  * `npm run bench -- NAME [options]`: a table for people, then one line of JSON for each row.
  */
 import { decode } from './decode';
+import { load } from './load';
 
-const benchmarks = new Map<string, (args: string[]) => Promise<void>>([['decode', decode]]);
+const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
+  ['decode', decode],
+  ['load', load],
+]);
 
 const [name = '', ...args] = process.argv.slice(2);
 const benchmark = benchmarks.get(name);

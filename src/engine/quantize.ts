@@ -21,10 +21,12 @@ export function quantizeInt8(floats: Float32Array): Quantized {
   const scales = scalesOf(floats, (largest) => Math.abs(largest) / 127);
   const inverse = inverses(scales);
   const values = new Int8Array(floats.length);
-  for (let group = 0; group < scales.length; group++) {
+  for (let group = 0, i = 0; group < scales.length; group++) {
     const factor = inverse[group];
-    for (let i = group * GROUP; i < (group + 1) * GROUP; i++) {
-      values[i] = Math.max(-127, Math.min(127, Math.round(floats[i] * factor)));
+    for (const end = i + GROUP; i < end; i++) {
+      // To the nearest: adding 128.5 makes it positive, so that cutting the fraction is rounding.
+      const q = ((floats[i] * factor + 128.5) | 0) - 128;
+      values[i] = q > 127 ? 127 : q < -127 ? -127 : q;
     }
   }
   return { values: new Uint8Array(values.buffer), scales };
@@ -38,14 +40,20 @@ export function quantizeInt4(floats: Float32Array): Quantized {
   const scales = scalesOf(floats, (largest) => largest / -8);
   const inverse = inverses(scales);
   const values = new Uint8Array(floats.length / 2);
-  const nibble = (i: number) =>
-    Math.max(0, Math.min(15, Math.round(floats[i] * inverse[(i / GROUP) | 0]) + 8));
   for (let word = 0; word < values.length; word += 4) {
+    const factor = inverse[Math.floor((2 * word) / GROUP)];
     for (let j = 0; j < 4; j++) {
-      values[word + j] = nibble(2 * word + j) | (nibble(2 * word + 4 + j) << 4);
+      const low = nibble(floats[2 * word + j] * factor);
+      values[word + j] = low | (nibble(floats[2 * word + 4 + j] * factor) << 4);
     }
   }
   return { values, scales };
+}
+
+/** The nearest of -8…7, plus 8. The scale makes -8 the lowest, give or take its own rounding. */
+function nibble(x: number): number {
+  const n = (x + 8.5) | 0;
+  return n > 15 ? 15 : n;
 }
 
 /** The numbers that int8 stands for. */
@@ -53,7 +61,10 @@ export function dequantizeInt8({ values, scales }: Quantized): Float32Array {
   const q = new Int8Array(values.buffer, values.byteOffset, values.length);
   const factors = halvesToFloats(scales);
   const floats = new Float32Array(q.length);
-  for (let i = 0; i < q.length; i++) floats[i] = q[i] * factors[(i / GROUP) | 0];
+  for (let group = 0, i = 0; group < factors.length; group++) {
+    const factor = factors[group];
+    for (const end = i + GROUP; i < end; i++) floats[i] = q[i] * factor;
+  }
   return floats;
 }
 
@@ -74,8 +85,13 @@ function scalesOf(floats: Float32Array, scale: (largest: number) => number): Uin
   const scales = new Float32Array(floats.length / GROUP);
   for (let group = 0; group < scales.length; group++) {
     let largest = 0;
+    let size = 0;
     for (let i = group * GROUP; i < (group + 1) * GROUP; i++) {
-      if (Math.abs(floats[i]) > Math.abs(largest)) largest = floats[i];
+      const value = floats[i];
+      if (value > size || -value > size) {
+        largest = value;
+        size = Math.abs(value);
+      }
     }
     scales[group] = scale(largest);
   }
