@@ -2,10 +2,14 @@
  * `npm run bench -- NAME [options]`: a table for people, then one line of JSON for each row.
  */
 import { decode } from './decode';
+import { edit } from './edit';
+import { kernels } from './kernels';
 import { load } from './load';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
   ['decode', decode],
+  ['edit', edit],
+  ['kernels', kernels],
   ['load', load],
 ]);
 

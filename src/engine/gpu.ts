@@ -11,6 +11,8 @@ export interface GpuOptions {
   powerPreference?: PowerPreference;
   /** 'auto' uses subgroups where the device has them; 'off' never does. */
   subgroups?: 'auto' | 'off';
+  /** For benchmarks: lets kernels be timed, in whole nanoseconds. */
+  timestamps?: boolean;
 }
 
 /** Limits asked for by name, because WebGPU's defaults are lower than what devices have. */
@@ -54,7 +56,7 @@ export class Gpu {
 
   /** Opens the best adapter, or the one asked for. Throws a sentence with a remedy when none. */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    const instance = await openDawn(options.adapter);
+    const instance = await openDawn(options);
     const { powerPreference = 'high-performance' } = options;
     const adapter = await instance?.requestAdapter({ powerPreference });
     if (!instance || !adapter) {
@@ -68,7 +70,10 @@ export class Gpu {
       instance.wgslLanguageFeatures.has('subgroup_id');
     const device = await adapter.requestDevice({
       label: 'lckv',
-      requiredFeatures: subgroups ? ['subgroups'] : [],
+      requiredFeatures: [
+        ...(subgroups ? (['subgroups'] as const) : []),
+        ...(options.timestamps ? (['timestamp-query'] as const) : []),
+      ],
       requiredLimits: Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]])),
     });
     const { vendor, architecture, description } = adapter.info;
@@ -89,7 +94,7 @@ export class Gpu {
 }
 
 /** Dawn's entry object, or null when no adapter has the name asked for. */
-async function openDawn(adapter?: string): Promise<GPU | null> {
+async function openDawn({ adapter, timestamps }: GpuOptions): Promise<GPU | null> {
   const dawn = await import('webgpu').catch((error: unknown) => {
     throw new Error(
       `There is no WebGPU binding for ${process.platform}-${process.arch} here. ` +
@@ -99,7 +104,10 @@ async function openDawn(adapter?: string): Promise<GPU | null> {
   });
   Object.assign(globalThis, dawn.globals);
   try {
-    const instance = dawn.create(adapter ? [`adapter=${adapter}`] : []);
+    const instance = dawn.create([
+      ...(adapter ? [`adapter=${adapter}`] : []),
+      ...(timestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
+    ]);
     instances.push(instance);
     return instance;
   } catch {
