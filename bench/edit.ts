@@ -97,7 +97,7 @@ async function ask(
   const begin = performance.now();
   const language = languageOf(path);
   const window = completionWindow(desk.before, desk.after);
-  const limits = { maxTokens: MAX_TOKENS, extent: 'line', sampling: GREEDY } as const;
+  const limits = { snippets: [], maxTokens: MAX_TOKENS, extent: 'line', sampling: GREEDY } as const;
   const pieces = session.complete({ path, language, ...window, ...limits }, signal);
   let completion = '';
   let firstMs: number | null = null;
