@@ -5,12 +5,14 @@ import { decode } from './decode';
 import { edit } from './edit';
 import { kernels } from './kernels';
 import { load } from './load';
+import { peers } from './peers';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
   ['decode', decode],
   ['edit', edit],
   ['kernels', kernels],
   ['load', load],
+  ['peers', peers],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);
