@@ -51,7 +51,8 @@ async function print(engine: Engine, tokens: number[], passes: Passes): Promise<
 }
 
 function passesOption(value: string): Passes {
-  return value === 'exact' || value === 'sequential' ? value : numberOption('passes', value, 1);
+  if (value === 'exact' || value === 'trained' || value === 'sequential') return value;
+  return numberOption('passes', value, 1);
 }
 
 function tokensOption(name: string, text: string, vocabSize: number): number[] {

@@ -19,7 +19,8 @@ export const USAGE = `usage: lckv COMMAND
                           write {"id","insert","replace"} lines: what an editor would insert,
                           and how many characters right of the cursor that replaces. No model.
   logits --tokens [1,2]   Print the logits after each token, one JSON array per line.
-      --passes P          exact (default), sequential, or a number of passes over all tokens
+      --passes P          exact (default), trained, sequential, or a number of passes over
+                          all tokens
       --crop-to K         then cut the cache back to K tokens
       --then [3,4]        and feed these
   info                    Describe a model.

@@ -12,6 +12,7 @@ import type { Gpu } from './gpu';
 import { cacheBytes, choosePrecision, snapshotBudget } from './memory';
 import { Model } from './model';
 import type { KernelSet } from './operations';
+import type { MatvecShape } from './products';
 import { argmax, largest, sample } from './sample';
 import { Snapshots } from './snapshots';
 import { WeightLoader, type WeightTimes } from './weights';
@@ -43,6 +44,8 @@ export interface EngineOptions {
   decodeTokens?: number;
   /** Kernel variants; default: by device. */
   kernelSet?: KernelSet;
+  /** How one row's product with a matrix is shared out; default: by kernel set. */
+  matvec?: MatvecShape;
   /** Called with the share of the weights that is on the device, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
@@ -119,7 +122,7 @@ export class Engine {
   static async load(gpu: Gpu, source: TensorSource, options: EngineOptions = {}): Promise<Engine> {
     const { config } = source;
     const { limits } = gpu.device;
-    const kernelSet =
+    const set =
       options.kernelSet ??
       (!gpu.info.subgroups ? 'workgroup' : gpu.info.software ? 'software' : 'subgroup');
     const contextTokens =
@@ -139,7 +142,8 @@ export class Engine {
       onProgress: options.onProgress,
       signal: options.signal,
     });
-    const building = Model.build(gpu.device, config, cache, weights, chunkTokens, kernelSet);
+    const kernels = { set, matvec: options.matvec };
+    const building = Model.build(gpu.device, config, cache, weights, chunkTokens, kernels);
     const built = await building.catch((error: unknown) => error);
     const shortage = await gpu.device.popErrorScope();
     if (shortage || !(built instanceof Model)) {

@@ -5,7 +5,7 @@
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { partsBytes } from './attention';
-import { Operations, type Activations, type KernelSet } from './operations';
+import { Operations, type Activations, type KernelChoice } from './operations';
 import { MATMUL_TOKENS } from './products';
 import { FEW_ROWS, type Stage } from './stage';
 import { pad8 } from './precision';
@@ -57,7 +57,7 @@ export class Model {
     config: ModelConfig,
     cache: KvCache,
     chunkTokens: number,
-    kernelSet: KernelSet,
+    kernels: KernelChoice,
   ) {
     this.device = device;
     this.config = config;
@@ -71,7 +71,7 @@ export class Model {
     this.logits = this.buffer('logits', FEW_ROWS * pad8(config.vocabSize) * 4);
     this.step = this.buffer('step', STEP_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
     const rotation = this.rotationTable();
-    this.operations = new Operations(device, config, cache, kernelSet, this.step, rotation);
+    this.operations = new Operations(device, config, cache, kernels, this.step, rotation);
   }
 
   static async build(
@@ -80,9 +80,9 @@ export class Model {
     cache: KvCache,
     weights: WeightLoader,
     chunkTokens: number,
-    kernelSet: KernelSet,
+    kernels: KernelChoice,
   ): Promise<Model> {
-    const model = new Model(device, config, cache, chunkTokens, kernelSet);
+    const model = new Model(device, config, cache, chunkTokens, kernels);
     await model.buildStages(weights);
     return model;
   }

@@ -7,7 +7,15 @@ import type { ModelConfig } from '../model/config';
 import { Attention, type AttentionParts } from './attention';
 import type { KvCache } from './cache';
 import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSpec } from './kernel';
-import { MATMUL_TOKENS, Products, weightBindings, type Fragment } from './products';
+import {
+  MATMUL_TOKENS,
+  MATVEC_SUBGROUP,
+  MATVEC_WORKGROUP,
+  Products,
+  weightBindings,
+  type Fragment,
+  type MatvecShape,
+} from './products';
 import { joined, same, type Stage } from './stage';
 import { pad8 } from './precision';
 import { WEIGHT_SOURCES, type Matrix } from './weights';
@@ -26,6 +34,12 @@ import stepSource from '../../shaders/step.wgsl';
  * runs on the CPU, where an invocation should have a whole row to itself also in decode.
  */
 export type KernelSet = 'subgroup' | 'workgroup' | 'software';
+
+/** Which kernels run, and how products of one row are shared out; default: by the set. */
+export interface KernelChoice {
+  set: KernelSet;
+  matvec?: MatvecShape;
+}
 
 /** Activations: f32 rows, padded to a multiple of 8 columns. */
 export interface Activations {
@@ -58,17 +72,18 @@ export class Operations {
     device: GPUDevice,
     config: ModelConfig,
     cache: KvCache,
-    kernelSet: KernelSet,
+    { set, matvec }: KernelChoice,
     step: GPUBuffer,
     rotation: GPUBuffer,
   ) {
     this.device = device;
     this.config = config;
     this.step = step;
-    this.isSoftware = kernelSet === 'software';
+    this.isSoftware = set === 'software';
     this.compiler = new KernelCompiler(device);
-    const subgroups = kernelSet !== 'workgroup';
-    this.products = new Products(this.compiler, config, step, subgroups);
+    const subgroups = set !== 'workgroup';
+    const shape = matvec ?? (subgroups ? MATVEC_SUBGROUP : MATVEC_WORKGROUP);
+    this.products = new Products(this.compiler, config, step, subgroups, shape);
     this.attention = new Attention(device, this.compiler, config, cache, step, rotation, subgroups);
   }
 

@@ -45,8 +45,10 @@ export interface MatvecShape {
   pairs: number;
 }
 
+/** With subgroups of 32, a unit for each subgroup. */
 export const MATVEC_SUBGROUP: MatvecShape = { lanes: 64, units: 2, pairs: 1 };
-const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+/** Without subgroups 16 lanes share a unit, which is one pair. */
+export const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
 
 /** Compiles products for one model. */
 export class Products {
@@ -54,12 +56,20 @@ export class Products {
   private readonly config: ModelConfig;
   private readonly step: GPUBuffer;
   private readonly subgroups: boolean;
+  private readonly shape: MatvecShape;
 
-  constructor(compiler: KernelCompiler, config: ModelConfig, step: GPUBuffer, subgroups: boolean) {
+  constructor(
+    compiler: KernelCompiler,
+    config: ModelConfig,
+    step: GPUBuffer,
+    subgroups: boolean,
+    shape: MatvecShape,
+  ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
     this.subgroups = subgroups;
+    this.shape = shape;
   }
 
   /** output(W input(x)) for `rows` rows, at most FEW_ROWS. */
@@ -134,7 +144,7 @@ export class Products {
     output: Fragment,
     tokens: number,
   ): Promise<Kernel> {
-    const { lanes, units, pairs } = this.subgroups ? MATVEC_SUBGROUP : MATVEC_WORKGROUP;
+    const { lanes, units, pairs } = this.shape;
     const pairCount = Math.ceil(piece.rows / 2);
     return this.compiler.compile({
       label,

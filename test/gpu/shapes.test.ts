@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { Engine } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
 import type { KernelSet } from '../../src/engine/operations';
+import type { MatvecShape } from '../../src/engine/products';
 import { seededRandom } from '../../src/engine/sample';
 import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';
@@ -30,11 +31,20 @@ interface Case {
   dtype: Dtype;
   tokens: number;
   kernelSets?: KernelSet[];
+  matvec?: MatvecShape;
 }
 
 /** Compiling the kernels without subgroups takes long on lavapipe: some cases do for them. */
 const WITH_SUBGROUPS: KernelSet[] = ['software', 'subgroup'];
 const ALL: KernelSet[] = [...WITH_SUBGROUPS, 'workgroup'];
+
+const INT8 = { quantization: { format: 'int8-group', group_size: 32 } };
+
+/** Several pairs at a time; units that are no multiple of the subgroups. */
+const MATVEC_SHAPES: MatvecShape[] = [
+  { lanes: 128, units: 4, pairs: 2 },
+  { lanes: 256, units: 3, pairs: 1 },
+];
 
 const CASES: Case[] = [
   { title: 'F32', config: {}, dtype: 'F32', tokens: 19, kernelSets: ALL },
@@ -95,6 +105,14 @@ const CASES: Case[] = [
     dtype: 'F32',
     tokens: 33,
   },
+  ...MATVEC_SHAPES.map((matvec) => ({
+    title: `products shared out as ${JSON.stringify(matvec)}`,
+    config: { num_hidden_layers: 3, layer_types: '0_2_2', intermediate_size: 1056, ...INT8 },
+    dtype: 'I8' as const,
+    tokens: 10,
+    kernelSets: ['subgroup' as const],
+    matvec,
+  })),
   {
     title: 'more positions than a block of attention',
     config: { num_hidden_layers: 3, layer_types: '0_1_1', hidden_size: 32, head_dim: 8 },
@@ -112,7 +130,7 @@ describe('shapes', function () {
   });
   after(() => gpu.dispose());
 
-  for (const { title, config, dtype, tokens, kernelSets } of CASES) {
+  for (const { title, config, dtype, tokens, kernelSets, matvec } of CASES) {
     for (const kernelSet of kernelSets ?? WITH_SUBGROUPS) {
       it(`${title}, ${kernelSet} kernels`, async () => {
         const source = randomSource({ ...BASE, ...config }, dtype, 7, 0.15);
@@ -122,7 +140,7 @@ describe('shapes', function () {
         const reference = new ReferenceModel(source);
         const expected = ids.map((id) => reference.decode(id));
 
-        const engine = await Engine.load(gpu, source, { kernelSet, chunkTokens: 11 });
+        const engine = await Engine.load(gpu, source, { kernelSet, matvec, chunkTokens: 11 });
         try {
           const logits = await engine.prefillWithLogits(ids);
           logits.forEach((row, i) => {
