@@ -53,7 +53,7 @@ const bundles = [
     ...common,
     format: 'cjs',
     external: ['vscode', 'mocha'],
-    entryPoints: [...testFiles('vscode'), 'test/vscode/index.ts'],
+    entryPoints: [...testFiles('vscode'), 'test/vscode/index.ts', 'test/vscode/infoPages.ts'],
     outbase: 'test',
     outdir: 'dist/test',
   },

@@ -70,6 +70,7 @@ export type ToWorker =
   /** Completes in up to `count` ways at once. */
   | { kind: 'choose'; id: number; request: CompletionRequest; count: number }
   | { kind: 'cancel'; id: number }
+  | { kind: 'stats'; id: number }
   | { kind: 'ping' };
 
 /** Worker to host. */
@@ -80,6 +81,7 @@ export type FromWorker =
   /** Distinct completions, the likeliest beginning first. */
   | { kind: 'choices'; id: number; texts: string[] }
   | { kind: 'done'; id: number; reason: StopReason; timings: Timings }
+  | { kind: 'stats'; id: number; stats: WorkerStats }
   | { kind: 'failed'; id: number | null; message: string }
   | { kind: 'pong' };
 
@@ -104,6 +106,18 @@ export interface Timings {
   totalMs: number;
 }
 
+/** What the worker holds at the moment. */
+export interface WorkerStats {
+  /** Tokens whose keys and values are in the cache, and how many fit. */
+  heldTokens: number;
+  contextTokens: number;
+  /** Earlier prompts whose keys and values are kept aside, and their bytes on the device. */
+  warmPrompts: number;
+  warmBytes: number;
+  /** Resident memory of the worker process, in bytes. */
+  processBytes: number;
+}
+
 export interface DeviceInfo {
   vendor: string;
   architecture: string;
@@ -118,6 +132,8 @@ export interface ModelInfo {
   parameters: number;
   layers: number;
   kvLayers: number;
+  /** For each layer, the layer whose keys and values it reads. */
+  kvSources: number[];
   contextTokens: number;
   /** Bytes of keys and values per token, and what a standard transformer of this shape needs. */
   kvBytesPerToken: number;

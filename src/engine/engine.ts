@@ -172,6 +172,11 @@ export class Engine {
     return this.cache.tokens;
   }
 
+  /** Earlier prompts whose keys and values are kept aside. */
+  get snapshotCount(): number {
+    return this.snapshots.count;
+  }
+
   /** Device memory that earlier prompts' keys and values take, in bytes. */
   get snapshotBytes(): number {
     return this.snapshots.sizeBytes;

@@ -30,6 +30,11 @@ export class Snapshots {
     this.budgetBytes = budgetBytes;
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.held.length;
+  }
+
   /** Device memory in use, in bytes. */
   get sizeBytes(): number {
     return this.held.reduce((sum, { buffer }) => sum + buffer.size, 0);

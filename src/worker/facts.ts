@@ -17,6 +17,7 @@ export function modelFacts(
     parameters: checkpoint.parameters,
     layers: layers.length,
     kvLayers,
+    kvSources: layers.map(({ reads }) => reads),
     kvBytesPerToken: kvLayers * layerBytes,
     standardKvBytesPerToken: layers.length * layerBytes,
   };

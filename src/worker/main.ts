@@ -29,6 +29,9 @@ function receive(message: ToWorker): Promise<void> | void {
     case 'prepare':
     case 'choose':
       return answer(message);
+    case 'stats':
+      if (!session) throw new Error('No model is loaded. Load one first.');
+      return send({ kind: 'stats', id: message.id, stats: session.stats() });
     case 'cancel':
       return running.get(message.id)?.abort();
     case 'ping':

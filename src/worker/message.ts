@@ -43,11 +43,12 @@ export function parseMessage(message: unknown): ToWorker {
         count: fields.integer('count', 1, 16),
       };
     case 'cancel':
+    case 'stats':
       return { kind, id: parseId(fields) };
     case 'ping':
       return { kind };
     default:
-      throw fields.fault('kind', 'load, complete, prepare, choose, cancel or ping');
+      throw fields.fault('kind', 'load, complete, prepare, choose, cancel, stats or ping');
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type ModelInfo,
   type PowerPreference,
   type PrecisionChoice,
+  type WorkerStats,
 } from '../protocol';
 import { decodeChoices, type Reader } from './choices';
 import { modelFacts } from './facts';
@@ -110,6 +111,18 @@ export class Session {
   /** Resolves with a sentence when the device is lost; the session is then of no more use. */
   get lost(): Promise<string> {
     return this.gpu.lost;
+  }
+
+  /** What the session and its process hold now. */
+  stats(): WorkerStats {
+    const { tokens, contextTokens, snapshotCount, snapshotBytes } = this.engine;
+    return {
+      heldTokens: tokens.length,
+      contextTokens,
+      warmPrompts: snapshotCount,
+      warmBytes: snapshotBytes,
+      processBytes: process.memoryUsage.rss(),
+    };
   }
 
   info(): ModelInfo {

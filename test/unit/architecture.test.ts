@@ -47,12 +47,16 @@ const rooms: Record<string, Room> = {
   },
   'src/host/suggest': {
     imports: ['src/protocol', 'src/text', 'src/syntax', 'src/host/settings'],
-    packages: new RegExp(`^(${NODE}|vscode)$`),
+    packages: new RegExp(`^(${NODE}|vscode|@vscode/l10n)$`),
   },
   'src/host/generate': { imports: ['src/protocol', 'src/text'], packages: /^vscode$/ },
   'src/host/context': {
     imports: ['src/protocol', 'src/text'],
     packages: new RegExp(`^(${NODE}|vscode)$`),
+  },
+  'src/host/views': {
+    imports: ['src/protocol', 'src/host/quantity'],
+    packages: new RegExp(`^(${NODE}|vscode|@vscode/l10n)$`),
   },
   'src/host/status': {
     imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],

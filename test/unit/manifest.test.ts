@@ -6,7 +6,12 @@ interface Manifest {
   main: string;
   activationEvents: string[];
   extensionKind: string[];
-  contributes: { commands: Record<'command' | 'title' | 'category' | 'enablement', string>[] };
+  contributes: {
+    walkthroughs: {
+      steps: { media: { markdown: string }; description: string; completionEvents: string[] }[];
+    }[];
+    commands: Record<'command' | 'title' | 'category' | 'enablement', string>[];
+  };
 }
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
@@ -39,6 +44,19 @@ describe('manifest', () => {
       assert.equal(category, 'LCKV', command);
       assert.match(title, /^[A-Z]/, command);
       for (const term of enablement?.split(' && ') ?? []) assert.match(term, KNOWN, command);
+    }
+  });
+
+  it('has a walkthrough whose pictures, commands and settings are there', () => {
+    const { commands, walkthroughs } = manifest.contributes;
+    const known = commands.map(({ command }) => command);
+    const steps = walkthroughs.flatMap((walkthrough) => walkthrough.steps);
+    assert.ok(steps.length >= 4);
+    for (const { media, description, completionEvents } of steps) {
+      assert.ok(existsSync(media.markdown), media.markdown);
+      const named = [description, ...completionEvents].join(' ');
+      for (const [, id] of named.matchAll(/ommand:(lckv\.\w+)/g)) assert.ok(known.includes(id), id);
+      assert.ok(completionEvents.length > 0);
     }
   });
 

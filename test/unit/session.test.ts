@@ -56,6 +56,7 @@ describe('session', () => {
       name: 'tiny',
       layers: 4,
       kvLayers: 3,
+      kvSources: [0, 2, 2, 3],
       contextTokens: 320,
       kvBytesPerToken: 3 * 2 * 2 * 8 * 4,
       standardKvBytesPerToken: 4 * 2 * 2 * 8 * 4,

@@ -14,6 +14,7 @@ const model: ModelInfo = {
   parameters: 42_000_000,
   layers: 12,
   kvLayers: 3,
+  kvSources: [0, 3, 3, 3],
   contextTokens: 1024,
   kvBytesPerToken: 1536,
   standardKvBytesPerToken: 6144,

@@ -17,7 +17,7 @@ import { chromium } from 'playwright-core';
 import { findBrowser } from '../setup/system.mjs';
 import { codeServer as programs } from '../setup/vscode.mjs';
 
-const BROWSER_FLAGS = [
+export const BROWSER_FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

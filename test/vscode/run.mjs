@@ -7,6 +7,7 @@ import { pack } from '../../package.mjs';
 import { root } from '../setup/system.mjs';
 import { withCodeServer, windowAddress } from './codeServer.mjs';
 import { testKeys } from './keys.mjs';
+import { testPages } from './pages.mjs';
 
 const folder = join(root, 'dist', 'vscode-suite');
 const workspace = join(folder, 'workspace');
@@ -51,6 +52,7 @@ let ended = false;
 try {
   if (electron) await runDesktop();
   else await runCodeServer();
+  if (!electron) await testPages(join(folder, 'pages'), record);
   report();
   if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
   if (!electron) await runKeys();

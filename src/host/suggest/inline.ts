@@ -83,6 +83,7 @@ export class InlineProvider implements vscode.InlineCompletionItemProvider {
 
   private accepted(insert: string): void {
     this.parts.statistics.accept();
+    void vscode.commands.executeCommand('setContext', 'lckv.hasAccepted', true);
     this.parts.onChange();
     const editor = vscode.window.activeTextEditor;
     if (!editor) return;

@@ -93,7 +93,7 @@ function because(reason: Reason): string {
     case 'loading':
       return 'the model is not ready. The status bar says what it is doing.';
     case 'generating':
-      return 'code is being generated, or waits to be accepted or rejected. Do so first.';
+      return 'code is being generated, waits to be accepted or rejected, or a benchmark runs.';
     case 'superseded':
       return 'you typed on or moved the cursor before it came.';
     case 'lost':

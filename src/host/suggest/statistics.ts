@@ -1,4 +1,5 @@
 // Counts of suggestions since the start, in memory only. Knows no editor.
+import { t } from '@vscode/l10n';
 import type { Answer } from './outcome';
 
 /** How many of the last answers the latencies are of. */
@@ -50,6 +51,11 @@ export class Statistics {
     this.measuredCharacters += of;
   }
 
+  /** Milliseconds that the last suggestions took, the newest last. */
+  get history(): readonly number[] {
+    return this.latencies.slice(-60);
+  }
+
   /** Undefined until there was a suggestion. */
   get summary(): Summary | undefined {
     if (this.answered === 0) return undefined;
@@ -65,6 +71,19 @@ export class Statistics {
       kept: measuredCharacters > 0 ? keptCharacters / measuredCharacters : undefined,
     };
   }
+}
+
+/** The summary as names and values. */
+export function summaryFacts(summary: Summary | undefined): [string, string | number][] {
+  if (!summary) return [[t('Shown'), 0]];
+  const { shown, accepted, p50Ms, p95Ms, reused } = summary;
+  return [
+    [t('Shown'), shown],
+    [t('Accepted'), accepted],
+    [t('Median time'), `${Math.round(p50Ms)} ms`],
+    [t('95 % within'), `${Math.round(p95Ms)} ms`],
+    [t('Served from memory'), `${Math.round(reused * 100)} %`],
+  ];
 }
 
 /** The summary in one line. */

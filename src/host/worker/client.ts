@@ -10,6 +10,7 @@ import type {
   StopReason,
   Timings,
   ToWorker,
+  WorkerStats,
 } from '../../protocol';
 import { isFromWorker } from './message';
 import { Watchdog } from './watchdog';
@@ -70,6 +71,7 @@ const STOPPED: WorkerState = { kind: 'stopped' };
 export class WorkerClient {
   private readonly options: Required<WorkerOptions>;
   private readonly pending = new Map<number, Pending>();
+  private readonly asked = new Map<number, (stats?: WorkerStats) => void>();
   private child: ChildProcess | undefined;
   private load: Load | undefined;
   private currentState: WorkerState = STOPPED;
@@ -185,6 +187,16 @@ export class WorkerClient {
     });
   }
 
+  /** What the worker holds; undefined when it is not ready or dies. */
+  stats(): Promise<WorkerStats | undefined> {
+    if (this.currentState.kind !== 'ready') return Promise.resolve(undefined);
+    const id = ++this.lastId;
+    return new Promise((resolve) => {
+      this.asked.set(id, resolve);
+      this.send({ kind: 'stats', id });
+    });
+  }
+
   private spawn(load: Load): void {
     // In a desktop VS Code the program is Electron, which must be told to be Node.
     const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
@@ -280,6 +292,10 @@ export class WorkerClient {
         pending.resolve(reason === 'cancelled' ? undefined : { text, choices, reason, timings });
         break;
       }
+      case 'stats':
+        this.asked.get(message.id)?.(message.stats);
+        this.asked.delete(message.id);
+        break;
       case 'failed':
         this.failed(message.id, message.message);
         break;
@@ -310,6 +326,8 @@ export class WorkerClient {
   }
 
   private abandon(): void {
+    for (const answer of this.asked.values()) answer();
+    this.asked.clear();
     for (const id of [...this.pending.keys()]) this.settle(id)?.resolve(undefined);
   }
 

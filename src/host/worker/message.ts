@@ -8,6 +8,7 @@ const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
   text: { id: 'number', text: 'string' },
   choices: { id: 'number', texts: 'object' },
   done: { id: 'number', reason: 'string', timings: 'object' },
+  stats: { id: 'number', stats: 'object' },
   failed: { message: 'string' },
   pong: {},
 };

@@ -60,6 +60,10 @@ export class WorkerRelay {
     return this.current.choose(...request);
   }
 
+  stats(): ReturnType<WorkerClient['stats']> {
+    return this.current.stats();
+  }
+
   /** Starts the worker with this model, or hands over to it once it is ready. */
   start(load: Load): void {
     if (this.next && isSame(load, this.nextLoad)) return;
