@@ -39,7 +39,7 @@ const bundles = [
   },
   {
     ...esm,
-    external: ['webgpu', 'esbuild', 'mocha'],
+    external: ['webgpu', 'esbuild', 'mocha', 'typescript', '@vscode/l10n'],
     entryPoints: [
       ...testFiles('unit'),
       ...testFiles('gpu'),

@@ -1,5 +1,6 @@
 // Entry point of the extension: builds the parts and ties them to settings and commands.
 import { join } from 'node:path';
+import { config } from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { ModelStore } from '../hub/store';
 import type { Snippet, Timings, WorkerStats } from '../protocol';
@@ -53,6 +54,7 @@ export interface Api {
 
 /** Called by VS Code once, after start-up. */
 export function activate(context: vscode.ExtensionContext): Api {
+  if (vscode.l10n.bundle) config({ contents: vscode.l10n.bundle });
   const log = vscode.window.createOutputChannel('LCKV', { log: true });
   const settings = () =>
     readSettings((name) => vscode.workspace.getConfiguration('lckv').get(name));

@@ -43,7 +43,7 @@ const rooms: Record<string, Room> = {
       'src/host/configure',
       'src/host/quantity',
     ],
-    packages: new RegExp(`^(${NODE}|vscode)$`),
+    packages: new RegExp(`^(${NODE}|vscode|@vscode/l10n)$`),
   },
   'src/host/suggest': {
     imports: ['src/protocol', 'src/text', 'src/syntax', 'src/host/settings'],
@@ -60,11 +60,11 @@ const rooms: Record<string, Room> = {
   },
   'src/host/status': {
     imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],
-    packages: /^vscode$/,
+    packages: /^(vscode|@vscode\/l10n)$/,
   },
   'src/host': {
     imports: ['src/protocol', 'src/text', 'src/syntax', 'src/hub', 'models'],
-    packages: new RegExp(`^(${NODE}|vscode)$`),
+    packages: new RegExp(`^(${NODE}|vscode|@vscode/l10n)$`),
   },
   'src/cli': {
     imports: ['src/protocol', 'src/engine', 'src/model', 'src/text', 'src/worker'],

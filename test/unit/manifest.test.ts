@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { existsSync, readFileSync } from 'node:fs';
+import { readManifest } from '../manifest';
 
 interface Manifest {
   icon: string;
@@ -14,7 +15,7 @@ interface Manifest {
   };
 }
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+const manifest = readManifest<Manifest>();
 
 /** What may switch a command on or off. */
 const KNOWN = /^(!?config\.lckv\.enabled|lckv\.ready|lckv\.preview( == ready)?|!editorReadonly)$/;

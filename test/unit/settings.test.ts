@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { readManifest } from '../manifest';
 import { readSettings, SETTINGS } from '../../src/host/settings';
 
 /** The part of a manifest's setting that the table repeats. */
@@ -17,7 +17,7 @@ interface Manifest {
   contributes: { configuration: { properties: Record<string, Property> }[] };
 }
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+const manifest = readManifest<Manifest>();
 const properties: Record<string, Property> = {};
 for (const group of manifest.contributes.configuration) Object.assign(properties, group.properties);
 

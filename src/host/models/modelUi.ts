@@ -1,4 +1,5 @@
 // The questions and messages about models, in VS Code.
+import { t } from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { Progress } from '../../hub/meter';
 import type { Repository } from '../../hub/repository';
@@ -7,9 +8,6 @@ import { bytesText, progressText } from '../quantity';
 
 /** Milliseconds between two updates of a progress message. */
 const UPDATE_MS = 250;
-
-const TRY_AGAIN = 'Try Again';
-const SELECT = 'Select Model…';
 
 /** Asks and tells by notifications and one dialog; `log` gets every warning too. */
 export function createModelUi(log: (message: string) => void): ModelUi {
@@ -21,20 +19,22 @@ export function createModelUi(log: (message: string) => void): ModelUi {
 }
 
 async function askLookUp(id: string): Promise<boolean> {
-  const question = `LCKV: ${id} is not on this machine. Look up its size and licence on the hub?`;
-  return (await vscode.window.showInformationMessage(question, 'Look Up', 'Not Now')) === 'Look Up';
+  const question = t('LCKV: {0} is not on this machine. Look up its size and licence on the hub?', id);
+  const lookUp = t('Look Up');
+  return (await vscode.window.showInformationMessage(question, lookUp, t('Not Now'))) === lookUp;
 }
 
 async function askDownload(repository: Repository, freeBytes: number): Promise<boolean> {
   const { id, address, commit, licence, totalBytes } = repository;
-  const question = `Download ${id}, ${bytesText(totalBytes)}?`;
+  const question = t('Download {0}, {1}?', id, bytesText(totalBytes));
   const detail = [
-    `From ${address}, commit ${commit.slice(0, 8)}`,
-    `Licence: ${licence ?? 'none stated on its page'}`,
-    `${bytesText(freeBytes)} are free on the disk.`,
+    t('From {0}, commit {1}', address, commit.slice(0, 8)),
+    t('Licence: {0}', licence ?? t('none stated on its page')),
+    t('{0} are free on the disk.', bytesText(freeBytes)),
   ].join('\n');
   const options = { modal: true, detail };
-  return (await vscode.window.showInformationMessage(question, options, 'Download')) === 'Download';
+  const download = t('Download');
+  return (await vscode.window.showInformationMessage(question, options, download)) === download;
 }
 
 async function withProgress<T>(
@@ -59,8 +59,9 @@ async function withProgress<T>(
 }
 
 async function showWarning(message: string, tryAgain?: () => void): Promise<void> {
-  const buttons = tryAgain ? [TRY_AGAIN, SELECT] : [SELECT];
+  const [again, select] = [t('Try Again'), t('Select Model…')];
+  const buttons = tryAgain ? [again, select] : [select];
   const choice = await vscode.window.showWarningMessage(`LCKV: ${message}`, ...buttons);
-  if (choice === TRY_AGAIN) tryAgain?.();
-  if (choice === SELECT) await vscode.commands.executeCommand('lckv.selectModel');
+  if (choice === again) tryAgain?.();
+  if (choice === select) await vscode.commands.executeCommand('lckv.selectModel');
 }
