@@ -124,7 +124,7 @@ describe('worker process', () => {
       kind: 'failed',
       id: null,
       message:
-        'message: kind: found "fly", expected load, complete, prepare, choose, cancel or ping.',
+        'message: kind: found "fly", expected load, complete, prepare, choose, cancel, stats or ping.',
     });
     worker.tell({ kind: 'complete', id: 5, request: { prefix: 7 } });
     await worker.hear(isEnd(5));
