@@ -24,7 +24,7 @@ import { describeStatus, type Status } from './status/status';
 import { showMenu, StatusBar } from './status/statusBar';
 import { Power } from './suggest/power';
 import { ReadingAhead } from './suggest/ahead';
-import { Suggester, type Complete } from './suggest/suggester';
+import { Suggester } from './suggest/suggester';
 import { ModelPage } from './views/modelPage';
 
 /** What `activate` returns, for tests and for the curious. */
