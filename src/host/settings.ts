@@ -18,6 +18,8 @@ export interface Settings {
   /** What is different while the computer runs on battery. */
   onBattery: 'save' | 'manual' | 'same';
   maxTokens: number;
+  /** How many suggestions to offer who asks by command. */
+  choices: number;
   /** Most tokens that a command generates. */
   generateTokens: number;
   extent: 'auto' | 'line' | 'block';
@@ -51,6 +53,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   delayMs: integer(0, 0, 10_000),
   onBattery: choice(['save', 'manual', 'same']),
   maxTokens: integer(64, 1, 512),
+  choices: integer(4, 1, 8),
   generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
   contextTokens: integer(0, 0, 1_000_000),
@@ -73,6 +76,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     delayMs: read('delayMs'),
     onBattery: read('onBattery'),
     maxTokens: read('maxTokens'),
+    choices: read('choices'),
     generateTokens: read('generateTokens'),
     extent: read('extent'),
     contextTokens: read('contextTokens'),

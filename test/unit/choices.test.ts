@@ -47,9 +47,9 @@ function setUp(text: string, texts: string[] = [], more: Partial<SuggesterParts>
 }
 
 describe('choices', () => {
-  it('come when one asks again where a suggestion is shown, the shown one first', async () => {
+  it('come when one asks by command, the one of before first', async () => {
     const { asked, ask } = setUp('sum(a)', ['sum(a)', 'total(a)', 'sum(', 'max(a)']);
-    assert.deepEqual(await ask('x = ¦'), ['sum(a)']);
+    assert.deepEqual(await ask('x = ¦', true), ['sum(a)']);
     assert.equal(asked.choose, 0);
     assert.deepEqual(await ask('x = ¦'), ['sum(a)', 'total(a)', 'max(a)']);
     assert.deepEqual(await ask('x = ¦'), ['sum(a)', 'total(a)', 'max(a)']);

@@ -169,7 +169,7 @@ describe('explain', () => {
     } as const;
     assert.match(explain({ outcome, at: 0, elapsedMs: 0 }, 0), /came 0 s ago.*from memory\.$/);
     assert.match(explain(undefined, 0), /Nothing was asked/);
-    assert.match(explain(undefined, 0, 2345), /at work for 2\.3 s/);
+    assert.match(explain(undefined, 0, 2345), /in the making for 2\.3 s\. Before: Nothing/);
   });
 });
 

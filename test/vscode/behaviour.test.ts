@@ -30,7 +30,7 @@ describe('LCKV while someone types', () => {
   });
 
   afterEach(async () => {
-    for (const name of ['languages', 'scopes', 'trigger', 'maxTokens'])
+    for (const name of ['languages', 'scopes', 'trigger', 'maxTokens', 'choices'])
       if (settings().inspect(name)?.globalValue !== undefined)
         await settings().update(name, undefined, Global);
     await run('lckv.resume');
@@ -116,6 +116,7 @@ describe('LCKV while someone types', () => {
 
   it('offers other suggestions when one asks for the next', async () => {
     const first = await accept(await python('choices'));
+    await settings().update('choices', 3, Global);
     const document = await python('choices');
     const before = document.getText();
     await trigger();

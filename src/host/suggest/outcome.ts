@@ -53,10 +53,14 @@ export function nothing(reason: Reason): Outcome {
 /** The last answer in words, with what to do about it; `now` in milliseconds since the epoch.
  * `thinkingMs`: how long one has been waited for, 0 if none is. */
 export function explain(answer: Answer | undefined, now: number, thinkingMs = 0): string {
-  if (thinkingMs > 0)
-    return `The model has been at work for ${(thinkingMs / 1000).toFixed(1)} s. Typing on stops it.`;
-  if (!answer) return 'Nothing was asked for yet. Type something in a file of code.';
-  const { outcome, at, elapsedMs } = answer;
+  const last = answer ? explainAnswer(answer, now) : NEVER;
+  if (thinkingMs === 0) return last;
+  return `A suggestion has been in the making for ${(thinkingMs / 1000).toFixed(1)} s. Before: ${last}`;
+}
+
+const NEVER = 'Nothing was asked for yet. Type something in a file of code.';
+
+function explainAnswer({ outcome, at, elapsedMs }: Answer, now: number): string {
   const when = `${Math.max(0, Math.round((now - at) / 1000))} s ago, in ${Math.round(elapsedMs)} ms`;
   if (outcome.kind === 'nothing') return `No suggestion ${when}: ${because(outcome.reason)}`;
   return `The last suggestion came ${when}${ORIGIN[outcome.source]}.`;

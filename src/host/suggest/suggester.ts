@@ -52,8 +52,6 @@ export interface Question {
 const ORPHAN_MS = 500;
 /** The least pause before the model is asked while power is to be saved, in milliseconds. */
 const SAVING_DELAY_MS = 300;
-/** How many suggestions for one place are asked for. */
-const CHOICES = 4;
 
 /** Makes suggestions; at most one generation runs at a time. */
 export class Suggester {
@@ -117,7 +115,7 @@ export class Suggester {
     this.preparing.abort();
     try {
       const answer = await this.answer(place, question, stop);
-      if (!question.isAutomatic && answer?.kind === 'suggestion' && answer.source === 'memory')
+      if (!question.isAutomatic && answer?.kind === 'suggestion')
         return await this.withChoices(place, answer, stop);
       return answer ?? nothing({ kind: stop.aborted ? 'superseded' : 'lost' });
     } catch (error) {
@@ -139,7 +137,7 @@ export class Suggester {
     await prepare(this.request({ ...place, before }), this.preparing.signal).catch(() => {});
   }
 
-  /** Who asks once more where a suggestion is shown wants to choose. */
+  /** Who asks by command may want to choose. VS Code asks only once, so all must come now. */
   private async withChoices(
     place: Place,
     first: Outcome & { kind: 'suggestion' },
@@ -147,9 +145,10 @@ export class Suggester {
   ): Promise<Outcome> {
     const leader = this.shown;
     const { choose } = this.parts;
-    if (!choose || !leader || this.chosenAt === leader) return first;
+    const { choices } = this.parts.settings();
+    if (!choose || choices < 2 || !leader || this.chosenAt === leader) return first;
     this.flight?.cancel();
-    const texts = await choose(this.request(place), CHOICES, stop).catch(() => undefined);
+    const texts = await choose(this.request(place), choices, stop).catch(() => undefined);
     if (!texts || stop.aborted) return first;
     this.chosenAt = leader;
     const others = texts.map((text) => ({ place, trimmed: trim(place, text), isWritten: true }));
