@@ -95,7 +95,7 @@ describe('reading ahead', () => {
   it('takes the text before the line of the cursor, when nothing else is to be done', async () => {
     const { suggester, asked } = setUp('x');
     await suggester.prepare(placeOf('one\ntwo¦\nthree'));
-    assert.deepEqual(asked.prepare, ['one\n']);
+    assert.deepEqual(asked.prepare, ['one']);
   });
 
   it('waits for nobody, and stops when a suggestion is wanted', async () => {

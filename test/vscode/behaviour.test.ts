@@ -170,7 +170,7 @@ describe('LCKV while someone types', () => {
     await open({ language: 'typescript', content: 'const s = `a\nb' });
     // Until the grammar is loaded only the line counts.
     const isString = async () => /off in strings\. .*lckv\.scopes/.test(await run('lckv.explain'));
-    for (let i = 0; i < 10 && !(await isString()); i++) {
+    for (let i = 0; i < 40 && !(await isString()); i++) {
       await type('c');
       await sleep(500);
     }

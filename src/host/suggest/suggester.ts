@@ -133,7 +133,8 @@ export class Suggester {
     this.preparing.abort();
     this.preparing = new AbortController();
     this.generations.prepared++;
-    const before = place.before.slice(0, place.before.lastIndexOf('\n') + 1);
+    // A line break may be one token with the indentation behind it.
+    const before = place.before.slice(0, Math.max(0, place.before.lastIndexOf('\n')));
     await prepare(this.request({ ...place, before }), this.preparing.signal).catch(() => {});
   }
 
