@@ -8,6 +8,7 @@ const CALM_MS = 400;
 export class ReadingAhead {
   private readonly prepare: (editor: vscode.TextEditor) => void;
   private timer: NodeJS.Timeout | undefined;
+  private last: { document: vscode.TextDocument; line: number } | undefined;
 
   constructor(prepare: (editor: vscode.TextEditor) => void) {
     this.prepare = prepare;
@@ -17,7 +18,7 @@ export class ReadingAhead {
     const { window } = vscode;
     return vscode.Disposable.from(
       window.onDidChangeActiveTextEditor(() => this.soon()),
-      window.onDidChangeTextEditorSelection(() => this.soon()),
+      window.onDidChangeTextEditorSelection(({ textEditor }) => this.moved(textEditor)),
       { dispose: () => clearTimeout(this.timer) },
     );
   }
@@ -29,5 +30,13 @@ export class ReadingAhead {
       const editor = vscode.window.activeTextEditor;
       if (editor) this.prepare(editor);
     }, CALM_MS).unref();
+  }
+
+  /** While someone types, suggestions keep the prompt read; only a jump leads elsewhere. */
+  private moved({ document, selection }: vscode.TextEditor): void {
+    const { line } = selection.active;
+    const { last } = this;
+    this.last = { document, line };
+    if (last?.document !== document || Math.abs(last.line - line) > 1) this.soon();
   }
 }

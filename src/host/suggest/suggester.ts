@@ -135,7 +135,9 @@ export class Suggester {
     this.generations.prepared++;
     // A line break may be one token with the indentation behind it.
     const before = place.before.slice(0, Math.max(0, place.before.lastIndexOf('\n')));
-    await prepare(this.request({ ...place, before }), this.preparing.signal).catch(() => {});
+    // No extent: the text is not the document's, and its tree must not be built for it.
+    const request = this.request({ ...place, before }, 'line');
+    await prepare(request, this.preparing.signal).catch(() => {});
   }
 
   /** Who asks by command may want to choose. VS Code asks only once, so all must come now. */
@@ -234,16 +236,17 @@ export class Suggester {
     }, ORPHAN_MS).unref();
   }
 
-  private request(place: Place): CompletionRequest {
+  private request(place: Place, known?: CompletionRequest['extent']): CompletionRequest {
     const { uri, path, language, before, after } = place;
-    const { maxTokens, extent } = this.parts.settings();
+    const { maxTokens, extent: wanted } = this.parts.settings();
+    const extent = known ?? (wanted === 'auto' ? this.parts.extentAt(place) : wanted);
     return {
       path,
       language,
       ...completionWindow(before, after),
       snippets: this.parts.snippets?.(uri) ?? [],
       maxTokens,
-      extent: extent === 'auto' ? this.parts.extentAt(place) : extent,
+      extent,
       sampling: GREEDY,
     };
   }
