@@ -69,8 +69,18 @@ export async function accept(document: vscode.TextDocument, tries = 6): Promise<
 }
 
 /** Python that wants a difference at its end. */
-export const PYTHON = 'def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    return ';
+export const PYTHON = [
+  'class Stack:',
+  '    def __init__(self):',
+  '        self.items = []',
+  '',
+  '    def push(self, item):',
+  '        self.items.append(item)',
+  '',
+  '    def pop(self):',
+  '        ',
+].join('\n');
 
-/** A Python file with the cursor where a difference is due. */
+/** A Python file with the cursor where `self.items.pop()` is due. */
 export const python = (comment: string) =>
   open({ language: 'python', content: `# ${comment}\n${PYTHON}` });
