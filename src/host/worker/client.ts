@@ -312,6 +312,8 @@ export class WorkerClient {
       this.settle(id)?.reject(new Error(message));
       return;
     }
+    // The first failure decides: a process that is being ended may still tell of others.
+    if (this.currentState.kind === 'failed') return;
     // What fails before it was ready fails again; later, as with a lost device, a new start helps.
     const wasReady = this.currentState.kind === 'ready';
     this.become({ kind: 'failed', message, retryMs: wasReady ? this.options.retryMs : null });
