@@ -45,7 +45,6 @@ run() {
     goldens | shapes | reuse | snapshots | bundled | precision) mocha "dist/test/gpu/$1.test.mjs" ;;
     gpu) mocha dist/test/gpu/*.test.mjs ;;
     demo) node dist/lckv.mjs demo ;;
-    peers.py) python3 bench/peers.py ;;
     *) bench $1 ;; # a benchmark, with its options: 'decode --tokens 1024'
   esac
 }
