@@ -1,19 +1,27 @@
 /**
- * `decode`: prefill and decode of an LCKV layout beside a standard transformer of the same shape
+ * `decode`: prefill and decode of LCKV layouts beside a standard transformer of the same shape
  * (random bf16 weights, converted), on one device in one run, by tokens in the cache.
  *
- * Prefill is bound by arithmetic, decode by reading the weights: gbPerSecond is the bytes of all
- * weights but the embedding's unused rows, divided by the time of a decode step.
+ * Prefill is bound by arithmetic; decode by reading the weights and by dispatches that wait for one
+ * another: gbPerSecond is the bytes of all weights divided by the time of a token. With `--branches`
+ * also the time of a step of so many alternatives, and its ratio to a token alone.
  */
 import { parseArgs } from 'node:util';
-import { Engine } from '../src/engine/engine';
-import type { Gpu } from '../src/engine/gpu';
+import { Engine, type Passes } from '../src/engine/engine';
 import type { PrecisionChoice } from '../src/protocol';
 import { noiseSource } from './noise';
-import { median, numbers, openGpu, report, round, type Row } from './report';
+import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
 import { layout, shapeOf } from './shapes';
+import { Trace } from './trace';
 
-const DECODE_STEPS = 16;
+/** What is measured at each length. */
+interface Work {
+  passes: Passes;
+  /** Tokens decoded after the prompt. */
+  steps: number;
+  branches: number;
+  repeats: number;
+}
 
 /** Runs the benchmark. */
 export async function decode(args: string[]): Promise<void> {
@@ -24,6 +32,9 @@ export async function decode(args: string[]): Promise<void> {
       layouts: { type: 'string', default: 'middle,w2,standard' },
       shape: { type: 'string', default: 'bundled' },
       precisions: { type: 'string', default: 'int8' },
+      passes: { type: 'string', default: 'trained' },
+      branches: { type: 'string', default: '0' },
+      steps: { type: 'string' },
       chunk: { type: 'string' },
       repeats: { type: 'string', default: '5' },
     },
@@ -31,6 +42,13 @@ export async function decode(args: string[]): Promise<void> {
   const lengths = numbers(values.tokens);
   const shape = shapeOf(values.shape);
   const gpu = await openGpu();
+  const trace = new Trace(gpu.device);
+  const work: Work = {
+    passes: (Number(values.passes) || values.passes) as Passes,
+    steps: Number(values.steps ?? (gpu.info.software ? 16 : 128)),
+    branches: Number(values.branches),
+    repeats: Number(values.repeats),
+  };
   const rows: Row[] = [];
   const runs = values.layouts
     .split(',')
@@ -40,44 +58,60 @@ export async function decode(args: string[]): Promise<void> {
     const engine = await Engine.load(gpu, noiseSource(config), {
       precision: precision as PrecisionChoice,
       chunkTokens: values.chunk === undefined ? undefined : Number(values.chunk),
-      contextTokens: Math.max(...lengths) + DECODE_STEPS,
+      contextTokens: Math.max(...lengths) + (work.steps + 1) * Math.max(1, work.branches),
     });
+    const dispatches = (await trace.of(() => engine.prefill([1]))).length;
     for (const tokens of lengths) {
-      const measured = await measure(engine, tokens, Number(values.repeats));
-      rows.push({ shape: values.shape, layout: name, precision, ...measured });
+      const measured = await measure(engine, tokens, work);
+      rows.push({ shape: values.shape, layout: name, precision, tokens, dispatches, ...measured });
     }
     engine.dispose();
   }
   report('decode', deviceName(gpu), rows);
 }
 
-function deviceName({ info }: Gpu): string {
-  return info.description || info.vendor;
-}
-
-async function measure(engine: Engine, tokens: number, repeats: number): Promise<Row> {
+async function measure(
+  engine: Engine,
+  tokens: number,
+  { passes: asked, steps, branches, repeats }: Work,
+): Promise<Row> {
   const prompt = Array.from({ length: tokens }, (_, i) => (i * 7919) % engine.config.vocabSize);
   const prefillMs: number[] = [];
   const decodeMs: number[] = [];
+  const branchMs: number[] = [];
   let passes = 0;
   for (let repeat = 0; repeat <= repeats; repeat++) {
     engine.crop(0);
     const begin = performance.now();
-    ({ passes } = await engine.prefill(prompt));
+    ({ passes } = await engine.prefill(prompt, { passes: asked }));
     const prefilled = performance.now();
-    for (let step = 0; step < DECODE_STEPS; step++) await engine.prefill([step]);
+    const decoded = await timed(engine.decode(steps + 1));
+    engine.crop(0);
+    await engine.prefill(prompt, { passes: 1 });
+    const branched = branches > 0 ? await timed(engine.branch(branches, steps + 1)) : 0;
     if (repeat === 0) continue; // warm-up
     prefillMs.push(prefilled - begin);
-    decodeMs.push((performance.now() - prefilled) / DECODE_STEPS);
+    decodeMs.push(decoded / steps);
+    branchMs.push(branched / steps);
   }
   const step = median(decodeMs);
+  const branchStep = median(branchMs);
   return {
-    tokens,
     passes,
     prefillMs: round(median(prefillMs)),
     prefillTokensPerSecond: round((1000 * tokens) / median(prefillMs)),
     decodeMs: round(step),
     decodeTokensPerSecond: round(1000 / step),
     gbPerSecond: round(engine.weightBytes / step / 1e6),
+    ...(branches > 0
+      ? { branches, branchStepMs: round(branchStep), branchRatio: round(branchStep / step) }
+      : {}),
   };
+}
+
+/** Milliseconds until the last of what a generator yields. */
+export async function timed(tokens: AsyncGenerator<unknown>): Promise<number> {
+  const begin = performance.now();
+  while (!(await tokens.next()).done);
+  return performance.now() - begin;
 }

@@ -42,7 +42,7 @@ mocha() { node node_modules/mocha/bin/mocha.js --exit "$@"; }
 bench() { node dist/bench/bench.mjs "$@"; }
 run() {
   case $1 in
-    goldens | shapes | reuse | snapshots | bundled | precision) mocha "dist/test/gpu/$1.test.mjs" ;;
+    goldens | shapes | branches | reuse | snapshots | bundled | precision) mocha "dist/test/gpu/$1.test.mjs" ;;
     gpu) mocha dist/test/gpu/*.test.mjs ;;
     demo) node dist/lckv.mjs demo ;;
     *) bench $1 ;; # a benchmark, with its options: 'decode --tokens 1024'

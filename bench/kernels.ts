@@ -9,7 +9,7 @@ import { Engine } from '../src/engine/engine';
 import type { PrecisionChoice } from '../src/protocol';
 import { ceilings } from './ceiling';
 import { noiseSource } from './noise';
-import { openGpu, report, round, type Row } from './report';
+import { deviceName, openGpu, report, round, type Row } from './report';
 import { layout, shapeOf } from './shapes';
 import { timeDispatch, Trace, type Dispatch } from './trace';
 
@@ -53,7 +53,7 @@ export async function kernels(args: string[]): Promise<void> {
       const us = (await timeDispatch(gpu.device, group.dispatch, repeats)) / 1000;
       const { label, workgroups, boundBytes, firstBytes } = group.dispatch;
       const weights = firstBytes / (BYTES_PER_WEIGHT[values.precision] ?? 1);
-      const isProduct = /mat|linear|product|head/.test(label);
+      const isProduct = /mat|project|output|gate|down|head/.test(label);
       rows.push({
         ...{ shape: values.shape, precision: values.precision, tokens, kernel: label },
         ...{ times: group.times, workgroups: workgroups.join('×'), us: round(us) },
@@ -70,7 +70,7 @@ export async function kernels(args: string[]): Promise<void> {
     `one token: ${one.length} dispatches, ${round(total(1))} µs; ` +
       `${chunk} tokens: ${many.length}, ${round(total(chunk))} µs a pass`,
   );
-  report('kernels', gpu.info.description || gpu.info.vendor, rows);
+  report('kernels', deviceName(gpu), rows);
   engine.dispose();
 }
 

@@ -6,6 +6,7 @@ import { edit } from './edit';
 import { kernels } from './kernels';
 import { load } from './load';
 import { peers } from './peers';
+import { sweep } from './sweep';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
   ['decode', decode],
@@ -13,6 +14,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
   ['kernels', kernels],
   ['load', load],
   ['peers', peers],
+  ['sweep', sweep],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);

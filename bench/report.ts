@@ -17,6 +17,11 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   return gpu;
 }
 
+/** The name under which the device reports itself. */
+export function deviceName({ info }: Gpu): string {
+  return info.description || info.vendor;
+}
+
 /** The value below which a share of the numbers lies; 0.5 is the median. */
 export function quantile(numbers: readonly number[], share: number): number {
   const sorted = [...numbers].sort((a, b) => a - b);
