@@ -3,7 +3,8 @@
 # usage: bench/device.sh FOLDER SECONDS [STEP ...]     writes $OUT/log.txt and $OUT/rows.jsonl
 #   FOLDER   holds bundles.tar.xz and some of the parts; parts of earlier calls are remembered
 #   SECONDS  for everything; no step begins after that, and the one that runs then is stopped
-#   STEP     of those below, in the order given; goldens shapes decode kernels if none is named
+#   STEP     of those below, in the order given; goldens shapes decode kernels if none is named.
+#            'llama vulkan --tokens 1024' is the benchmark "peers" with llama.cpp on Vulkan (or cuda)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 folder=$1 seconds=$2
@@ -29,6 +30,17 @@ cp -r "$store/node_modules/." node_modules/
 unpack <"$folder/bundles.tar.xz" | tar -x
 export PATH="$store/bin:$PATH"
 
+# llama.cpp, if all parts of it have come (bench/pack-llama.sh)
+for count in .carry-llama/llama-*-parts; do
+  name=$(basename "$count" -parts)
+  cp .carry-llama/"$name"-part-* "$store" 2>/dev/null
+  if [ -f "$count" ] && [ "$(ls "$store/$name"-part-* 2>/dev/null | wc -l)" -eq "$(cat "$count")" ]; then
+    mkdir -p "$store/peers"
+    [ -f "$store/peers/$name" ] || cat "$store/$name"-part-* | unpack | tar -x -C "$store/peers"
+    touch "$store/peers/$name"
+  fi
+done
+
 icd=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
 if [ -f "$icd" ]; then export VK_DRIVER_FILES=$icd; fi
 if ! ldconfig -p | grep -q libvulkan; then
@@ -45,10 +57,16 @@ run() {
     goldens | shapes | branches | reuse | snapshots | bundled | precision) mocha "dist/test/gpu/$1.test.mjs" ;;
     gpu) mocha dist/test/gpu/*.test.mjs ;;
     demo) node dist/lckv.mjs demo ;;
+    torch*) python3 bench/peers.py ${1#torch} ;;
+    llama*) LD_LIBRARY_PATH=$cuda bench peers --peer "$store/peers" --gpu ${1#llama} ;;
     *) bench $1 ;; # a benchmark, with its options: 'decode --tokens 1024'
   esac
 }
+# The libraries that PyTorch brings for CUDA are also those of llama.cpp.
+cuda=$(python3 -c 'import glob, site
+print(":".join(p for s in site.getsitepackages() for p in glob.glob(s + "/nvidia/*/lib")))')
 export -f mocha bench run
+export store cuda
 
 for step in "$@"; do
   left=$((end - SECONDS))

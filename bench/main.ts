@@ -6,14 +6,16 @@ import { edit } from './edit';
 import { kernels } from './kernels';
 import { load } from './load';
 import { peers } from './peers';
+import { shapes } from './shapes';
 import { sweep } from './sweep';
 
-const benchmarks = new Map<string, (args: string[]) => Promise<void>>([
+const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['decode', decode],
   ['edit', edit],
   ['kernels', kernels],
   ['load', load],
   ['peers', peers],
+  ['shapes', shapes],
   ['sweep', sweep],
 ]);
 

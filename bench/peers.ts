@@ -18,7 +18,7 @@ import { median, numbers, report, round, type Row } from './report';
 import { layout, shapeOf } from './shapes';
 
 const PACKAGE = 'node-llama-cpp';
-const DECODE_STEPS = 32;
+const DECODE_STEPS = 64;
 const REPEATS = 3;
 
 /** What of node-llama-cpp is used here. */

@@ -78,3 +78,13 @@ export function layout(name: string, layers: number): string {
   }
   throw new Error(`--layouts: found '${name}', expected standard, middle or wN.`);
 }
+
+/** `shapes`: every shape in every layout, as JSON lines for tools in other languages. */
+export function shapes(): void {
+  for (const [shape, fields] of Object.entries(SHAPES)) {
+    for (const name of ['standard', 'middle', 'w2', 'w10']) {
+      const layer_types = layout(name, fields.num_hidden_layers);
+      console.log(JSON.stringify({ shape, layout: name, ...fields, layer_types }));
+    }
+  }
+}
