@@ -45,6 +45,8 @@ const bundles = [
       ...testFiles('gpu'),
       ...testFiles('faults'),
       ...testFiles('fuzz'),
+      ...testFiles('soak'),
+      'test/soak/main.ts',
     ],
     outbase: 'test',
     outdir: 'dist/test',

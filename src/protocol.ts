@@ -139,6 +139,8 @@ export interface ModelInfo {
   kvBytesPerToken: number;
   standardKvBytesPerToken: number;
   weightBytes: number;
+  /** What is smaller than was asked for because memory is short, in a sentence, or null. */
+  reduced: string | null;
   /** The model knows fill-in-the-middle; without it only the text before the cursor is used. */
   fillInTheMiddle: boolean;
   /** The model was trained with snippets of other files in its prompt. */

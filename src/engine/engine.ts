@@ -5,17 +5,18 @@ import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { PrecisionChoice, Sampling } from '../protocol';
 import { decodeBranches, MOST_BRANCHES } from './branches';
-import { KvCache } from './cache';
+import { buildModel, type Built } from './build';
+import type { KvCache } from './cache';
 import { Decoder, Pace } from './decode';
 import { Forward, type ForwardOptions } from './forward';
 import type { Gpu } from './gpu';
-import { cacheBytes, choosePrecision, snapshotBudget } from './memory';
-import { Model } from './model';
+import { cacheBytes, loadPlans, snapshotBudget } from './memory';
+import type { Model } from './model';
 import type { KernelSet } from './operations';
 import type { MatvecShape } from './products';
 import { argmax, largest, sample } from './sample';
 import { Snapshots } from './snapshots';
-import { WeightLoader, type WeightTimes } from './weights';
+import type { WeightLoader, WeightTimes } from './weights';
 
 /**
  * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
@@ -73,12 +74,9 @@ const SETTLED = 1e-2;
 const EXTRA_PASSES = 2;
 const DEFAULT_CONTEXT_TOKENS = 4096;
 
-interface EngineParts {
+interface EngineParts extends Built {
   gpu: Gpu;
-  model: Model;
-  cache: KvCache;
   snapshots: Snapshots;
-  weights: WeightLoader;
   config: ModelConfig;
   chunkTokens: number;
   pace: Pace;
@@ -92,6 +90,8 @@ export class Engine {
   readonly contextTokens: number;
   /** Bytes of weights on the device. */
   readonly weightBytes: number;
+  /** What is smaller than was asked for because memory is short, in a sentence, or null. */
+  readonly reduced: string | null;
   /** How long loading took and what of it, in milliseconds; the rest is compiling. */
   readonly loadTimes: WeightTimes & { totalMs: number };
   private readonly chunkTokens: number;
@@ -112,6 +112,7 @@ export class Engine {
     this.chunkTokens = parts.chunkTokens;
     this.contextTokens = parts.cache.capacity;
     this.weightBytes = parts.weights.sizeBytes;
+    this.reduced = parts.plan.reduced;
     this.loadTimes = { ...parts.weights.times, totalMs: parts.loadMs };
     this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
     this.snapshots = parts.snapshots;
@@ -131,40 +132,26 @@ export class Engine {
     const maxBindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
     const { availableBytes = null, precision: choice = 'auto' } = options;
     const memory = { availableBytes, maxBindingBytes };
-    const precision = choosePrecision(source, choice, contextTokens, chunkTokens, memory);
+    const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
 
     const begin = performance.now();
-    gpu.device.pushErrorScope('out-of-memory');
-    const cache = new KvCache(gpu.device, config, contextTokens);
-    const weights = new WeightLoader(gpu.device, source, {
+    const built = await buildModel(gpu, source, plans, {
       maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
-      precision,
       onProgress: options.onProgress,
       signal: options.signal,
+      chunkTokens,
+      kernels: { set, matvec: options.matvec },
     });
-    const kernels = { set, matvec: options.matvec };
-    const building = Model.build(gpu.device, config, cache, weights, chunkTokens, kernels);
-    const built = await building.catch((error: unknown) => error);
-    const shortage = await gpu.device.popErrorScope();
-    if (shortage || !(built instanceof Model)) {
-      weights.dispose();
-      cache.dispose();
-      if (!shortage) throw built;
-      throw new Error(
-        `The GPU has not enough memory for this model (${shortage.message}). ` +
-          'Choose a smaller model or a shorter context, or close other programs that use the GPU.',
-      );
-    }
+    const { plan, cache, weights } = built;
     const loadMs = performance.now() - begin;
     const leftBytes =
       availableBytes === null
         ? null
-        : availableBytes - weights.sizeBytes - cacheBytes(config, contextTokens);
+        : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
     const snapshotBytes = snapshotBudget(options.snapshotBytes, limits.maxBufferSize, leftBytes);
     const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
-    const model = built;
     const pace = new Pace(options.decodeTokens);
-    return new Engine({ gpu, model, cache, snapshots, weights, config, chunkTokens, pace, loadMs });
+    return new Engine({ ...built, gpu, snapshots, config, chunkTokens, pace, loadMs });
   }
 
   /** Token ids whose keys and values are held, oldest first. */

@@ -1,6 +1,6 @@
 /**
- * What a model takes of the device's memory, reckoned before anything is allocated; which precision
- * that leaves; and what to say when it is too much.
+ * What a model takes of the device's memory, reckoned before anything is allocated; what
+ * precision and context that leaves; and what to say when it is too much.
  */
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
@@ -26,17 +26,29 @@ export interface MemoryNeed {
 /** What keys and values of earlier prompts may take by default, at least and at most. */
 const SNAPSHOT_BYTES = { least: 64 << 20, most: 512 << 20 };
 
+/** How a model may be loaded. */
+export interface LoadPlan {
+  precision: Precision;
+  contextTokens: number;
+  /** What is smaller than it was meant to be, in a sentence; null where nothing is. */
+  reduced: string | null;
+}
+
+/** A context is not made shorter than this for want of memory, in tokens. */
+const LEAST_CONTEXT_TOKENS = 256;
+
 /**
- * The precision to load with: as asked for, or for `auto` the first that fits of the checkpoint's
- * own, 16-bit and int8. Throws a sentence with a remedy when it does not fit.
+ * The ways to load a model, the best first, as far as they are known to fit: half of the context is
+ * given up before precision is. Precision is as asked for, or for `auto` the checkpoint's own,
+ * 16-bit or int8. Throws a sentence with a remedy when none fits.
  */
-export function choosePrecision(
+export function loadPlans(
   source: TensorSource,
   choice: PrecisionChoice,
   contextTokens: number,
   chunkTokens: number,
   limits: MemoryLimits,
-): Precision {
+): LoadPlan[] {
   const { config } = source;
   const rowsBytes = contextTokens * config.kvHeads * config.headDim * KV_NUMBER_BYTES;
   if (rowsBytes > limits.maxBindingBytes) {
@@ -46,19 +58,47 @@ export function choosePrecision(
         'Lower lckv.contextTokens.',
     );
   }
-  const need = (precision: Precision): MemoryNeed => ({
+  const need = (precision: Precision, tokens = contextTokens): MemoryNeed => ({
     weights: weightBytes(source, precision),
-    cache: cacheBytes(config, contextTokens),
-    work: workBytes(config, contextTokens, chunkTokens),
+    cache: cacheBytes(config, tokens),
+    work: workBytes(config, tokens, chunkTokens),
   });
-  const fits = (precision: Precision) =>
-    total(need(precision)) <= (limits.availableBytes ?? Infinity);
-  const wanted: Precision[] = choice === 'auto' ? ['own', 'f16', 'int8'] : [choice];
-  const found = wanted.find(fits);
-  if (found) return found;
-  const tried = wanted.at(-1)!;
-  const rest = (['int8', 'int4'] as const).find(fits);
+  const fits = (precision: Precision, tokens = contextTokens) =>
+    total(need(precision, tokens)) <= (limits.availableBytes ?? Infinity);
+  const precisions: Precision[] = choice === 'auto' ? smaller(source) : [choice];
+  const shorter = Math.max(LEAST_CONTEXT_TOKENS, contextTokens >> 1);
+  const contexts = shorter < contextTokens ? [contextTokens, shorter] : [contextTokens];
+  const found = precisions
+    .flatMap((precision) => contexts.map((tokens) => ({ precision, contextTokens: tokens })))
+    .filter((plan) => fits(plan.precision, plan.contextTokens));
+  if (found.length > 0) {
+    const wanted = { precision: precisions[0], contextTokens };
+    return found.map((plan) => ({ ...plan, reduced: reduction(plan, wanted) }));
+  }
+  const tried = precisions.at(-1)!;
+  const rest = (['int8', 'int4'] as const).find((precision) => fits(precision));
   throw new Error(shortage(source.name, tried, need(tried), contextTokens, limits, rest));
+}
+
+/** The checkpoint's own format, and those of f16 and int8 that take less. */
+function smaller(source: TensorSource): Precision[] {
+  const all: Precision[] = ['own', 'f16', 'int8'];
+  return all.filter((precision, i) =>
+    all.slice(0, i).every((other) => weightBytes(source, precision) < weightBytes(source, other)),
+  );
+}
+
+function reduction(
+  { precision, contextTokens }: Omit<LoadPlan, 'reduced'>,
+  wanted: Omit<LoadPlan, 'reduced'>,
+): string | null {
+  const parts = [
+    ...(precision === wanted.precision ? [] : [`its weights are kept as ${precision}`]),
+    ...(contextTokens === wanted.contextTokens
+      ? []
+      : [`it sees ${contextTokens} tokens instead of ${wanted.contextTokens}`]),
+  ];
+  return parts.length === 0 ? null : `Memory is short for this model, so ${parts.join(' and ')}.`;
 }
 
 /** Memory for the keys and values of earlier prompts: as asked for, within what is left. */

@@ -90,7 +90,7 @@ export class Tokenizer {
   private encodeLine(line: string, lines: Map<string, number[]>): number[] {
     const ids = lines.get(line) ?? this.encodeWhole(line);
     lines.delete(line); // The youngest line is the last of the map.
-    lines.set(line, ids);
+    lines.set(copyOf(line), ids);
     if (lines.size > MAX_CACHED_LINES) lines.delete(lines.keys().next().value!);
     return ids;
   }
@@ -149,6 +149,11 @@ export class Tokenizer {
       flush: release,
     };
   }
+}
+
+/** The same text in memory of its own: a part of a long string would keep all of that alive. */
+function copyOf(line: string): string {
+  return ` ${line}`.slice(1);
 }
 
 /** Before each run of line breaks. */

@@ -8,7 +8,7 @@ import type { ModelInfo } from '../protocol';
 /** The facts about a model that do not depend on where it runs. */
 export function modelFacts(
   checkpoint: Checkpoint,
-): Omit<ModelInfo, 'contextTokens' | 'weightBytes' | 'fillInTheMiddle' | 'snippets'> {
+): Omit<ModelInfo, 'contextTokens' | 'weightBytes' | 'reduced' | 'fillInTheMiddle' | 'snippets'> {
   const { layers, kvHeads, headDim } = checkpoint.config;
   const kvLayers = layers.filter(({ computesKv }) => computesKv).length;
   const layerBytes = 2 * kvHeads * headDim * KV_NUMBER_BYTES;

@@ -70,6 +70,7 @@ export class Session {
       ...modelFacts(checkpoint),
       contextTokens: engine.contextTokens,
       weightBytes: engine.weightBytes,
+      reduced: engine.reduced,
       fillInTheMiddle: fillInTheMiddleMarks(tokenizer) !== null,
       snippets: checkpoint.config.snippets,
     };

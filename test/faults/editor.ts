@@ -27,6 +27,20 @@ export const isAlive = (pid: number) => {
   }
 };
 
+/** Runs with other environment variables, which the worker inherits. */
+export async function withEnvironment(
+  env: Record<string, string>,
+  use: () => Promise<void> | void,
+): Promise<void> {
+  const before = { ...process.env };
+  Object.assign(process.env, env);
+  try {
+    await use();
+  } finally {
+    process.env = before;
+  }
+}
+
 /** An editor window with its worker; whoever opens it closes it. */
 export class Editor {
   readonly relay: WorkerRelay;

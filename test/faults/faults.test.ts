@@ -14,25 +14,16 @@ import { seededRandom } from '../../src/engine/sample';
 import { describeStatus } from '../../src/host/status/status';
 import type { WorkerOptions } from '../../src/host/worker/client';
 import { tinyConfig, tinyModel } from '../checkpoints';
-import { Editor, isAlive, loadOf, until } from './editor';
+import { Editor, isAlive, loadOf, until, withEnvironment } from './editor';
 import './disk';
 import { addRow, publish } from './table';
 
 const isLinux = process.platform === 'linux';
 const PRELOAD = `--import=${pathToFileURL('test/faults/device.mjs').href}`;
 const LONG = 'function f() {}\n'.repeat(400);
+/** Some 9 MiB of weights as F32. */
+const LARGER = { hidden_size: 256, head_dim: 64, intermediate_size: 512 };
 const MOST_BLOCKED_MS = 2000; // two busy cores; a blocked host would be blocked for as long as a load
-
-/** Runs with other environment variables, which the worker inherits. */
-async function withEnvironment(env: Record<string, string>, use: () => Promise<void> | void) {
-  const before = { ...process.env };
-  Object.assign(process.env, env);
-  try {
-    await use();
-  } finally {
-    process.env = before;
-  }
-}
 
 describe('faults', function () {
   this.timeout(60_000);
@@ -63,6 +54,14 @@ describe('faults', function () {
     const { blockedMs } = editor;
     assert.ok(blockedMs < MOST_BLOCKED_MS, `${fault}: the host was blocked for ${blockedMs} ms`);
     addRow({ fault, injected, happened, backMs, blockedMs });
+  }
+
+  /** What the model in use had to do without. */
+  function modelSays(): string {
+    const { state } = editor.relay;
+    assert.ok(state.kind === 'ready' && state.model.reduced);
+    assert.ok(describeStatus(state).tooltip.includes(state.model.reduced));
+    return state.model.reduced;
   }
 
   it('a kill while the model loads', async () => {
@@ -152,6 +151,38 @@ describe('faults', function () {
     editor.relay.restart();
     const happened = 'says what to do; no blind retry; loads when told to';
     await survived('out of GPU memory at load', 'the driver refuses every buffer', happened);
+  });
+
+  it('room on the GPU for half of the context', async () => {
+    editor = new Editor();
+    const env = { NODE_OPTIONS: PRELOAD, LCKV_ROOM: `${5 << 20}` };
+    await withEnvironment(env, () => editor.relay.start(loadOf(dir, 1 << 14)));
+    await editor.works();
+    const said = modelSays();
+    assert.match(said, /it sees 8192 tokens instead of 16384/);
+    await survived('GPU memory for half of the context', 'the driver gives 5 MiB', `"${said}"`);
+  });
+
+  it('room on the GPU for a lower precision', async () => {
+    const large = await tinyModel({ ...tinyConfig, ...LARGER });
+    try {
+      for (const [precision, mebibytes] of [
+        ['f16', 8],
+        ['int8', 4],
+      ] as const) {
+        editor = new Editor();
+        const env = { NODE_OPTIONS: PRELOAD, LCKV_ROOM: `${mebibytes << 20}` };
+        await withEnvironment(env, () => editor.relay.start(loadOf(large.dir)));
+        await editor.works();
+        const said = modelSays();
+        assert.ok(said.endsWith(`so its weights are kept as ${precision}.`), said);
+        const injected = `the driver gives ${mebibytes} MiB to 9 MiB of weights`;
+        await survived(`GPU memory for ${precision} only`, injected, `"${said}"`);
+        if (precision === 'f16') editor.close();
+      }
+    } finally {
+      await large.remove();
+    }
   });
 
   it('no room on the GPU for earlier prompts', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { floatsToHalves, halvesToFloats } from '../../src/engine/halves';
-import { choosePrecision, snapshotBudget } from '../../src/engine/memory';
+import { loadPlans, snapshotBudget } from '../../src/engine/memory';
 import { convertRows, weightBytes, weightType } from '../../src/engine/precision';
 import {
   dequantizeInt4,
@@ -132,8 +132,10 @@ describe('precision', () => {
 
 describe('memory of a model', () => {
   const source = randomSource(CONFIG, 'F32', 1);
+  const plansFor = (choice: 'auto' | 'f16' | 'int8' | 'int4', availableBytes: number | null) =>
+    loadPlans(source, choice, 512, 8, { availableBytes, maxBindingBytes: 128 * MB });
   const choose = (choice: 'auto' | 'f16' | 'int8' | 'int4', availableBytes: number | null) =>
-    choosePrecision(source, choice, 512, 8, { availableBytes, maxBindingBytes: 128 * MB });
+    plansFor(choice, availableBytes)[0].precision;
   const own = weightBytes(source, 'own');
 
   it('is the sum of the tensors in their formats', () => {
@@ -148,8 +150,33 @@ describe('memory of a model', () => {
     const rest = 2 * 2 * 512 * 32 * 4 + 61_000;
     assert.equal(choose('auto', own + rest), 'own');
     assert.equal(choose('auto', own / 2 + rest), 'f16');
-    assert.equal(choose('auto', own / 3 + rest), 'int8');
+    assert.equal(choose('auto', own / 3 + rest - 2 * 2 * 256 * 32 * 4), 'int8');
     assert.equal(choose('f16', null), 'f16');
+  });
+
+  it('gives up half of the context before precision, and says what', () => {
+    const all = plansFor('auto', null).map(({ precision, contextTokens }) => [
+      precision,
+      contextTokens,
+    ]);
+    const expected = ['own', 'f16', 'int8'].flatMap((name) => [
+      [name, 512],
+      [name, 256],
+    ]);
+    assert.deepEqual(all, expected);
+    assert.equal(plansFor('f16', null).length, 2);
+    const said = plansFor('auto', null).map(({ reduced }) => reduced);
+    assert.equal(said[0], null);
+    assert.match(said[1]!, /it sees 256 tokens instead of 512\.$/);
+    assert.match(said[5]!, /weights are kept as int8 and it sees 256 tokens/);
+    const inBf16 = randomSource(CONFIG, 'BF16', 1);
+    const limits = { availableBytes: null, maxBindingBytes: 128 * MB };
+    // 16 bits take no less than bf16 does, and a short context stays.
+    const plans = loadPlans(inBf16, 'auto', 256, 8, limits);
+    assert.deepEqual(
+      plans.map(({ precision }) => precision),
+      ['own', 'int8'],
+    );
   });
 
   it('too little is refused with numbers and the setting that helps', () => {
@@ -160,7 +187,7 @@ describe('memory of a model', () => {
     );
     assert.throws(() => choose('auto', 1000), /Choose a smaller model, lower lckv.contextTokens/);
     assert.throws(
-      () => choosePrecision(source, 'auto', 512, 8, { availableBytes: null, maxBindingBytes: 1e4 }),
+      () => loadPlans(source, 'auto', 512, 8, { availableBytes: null, maxBindingBytes: 1e4 }),
       /keys of one layer .* Lower lckv.contextTokens/,
     );
   });

@@ -60,6 +60,7 @@ describe('session', () => {
       contextTokens: 320,
       kvBytesPerToken: 3 * 2 * 2 * 8 * 4,
       standardKvBytesPerToken: 4 * 2 * 2 * 8 * 4,
+      reduced: null,
       fillInTheMiddle: true,
       snippets: false,
     });

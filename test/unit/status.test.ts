@@ -19,6 +19,7 @@ const model: ModelInfo = {
   kvBytesPerToken: 1536,
   standardKvBytesPerToken: 6144,
   weightBytes: 84_000_000,
+  reduced: null,
   fillInTheMiddle: true,
   snippets: false,
 };
@@ -55,6 +56,12 @@ describe('describeStatus', () => {
       assert.match(label, /^LCKV completion: /);
       assert.ok(!label.includes('$('), label);
     }
+  });
+
+  it('says what was made smaller for want of memory', () => {
+    const reduced = 'Memory is short for this model, so its weights are kept as int8.';
+    const { tooltip } = describeStatus({ ...ready, model: { ...model, reduced } });
+    assert.ok(tooltip.includes(reduced));
   });
 
   it('says what to do about an error', () => {

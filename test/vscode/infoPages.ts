@@ -14,6 +14,7 @@ const full: Info = {
     kvBytesPerToken: 6144,
     standardKvBytesPerToken: 45056,
     weightBytes: 2.2e9,
+    reduced: null,
     fillInTheMiddle: true,
     snippets: true,
   },

@@ -101,6 +101,7 @@ function readyTooltip(
     `Keys and values of ${model.kvLayers} of ${model.layers} layers: ${saved} times less memory ` +
       `than a standard transformer, for ${model.contextTokens} tokens`,
   ];
+  if (model.reduced) paragraphs.push(model.reduced);
   if (device.software) paragraphs.push(softwareText(timings));
   if (timings) paragraphs.push(timingsText(timings));
   if (summary) paragraphs.push(`Since the start: ${describeSummary(summary)}`);

@@ -1,0 +1,66 @@
+/**
+ * A model on the device by the first plan that the device has room for. Only the driver of a
+ * graphics card knows how much that is, and says so when it is asked for more.
+ */
+import type { TensorSource } from '../model/source';
+import { KvCache } from './cache';
+import type { Gpu } from './gpu';
+import type { LoadPlan } from './memory';
+import { Model } from './model';
+import type { KernelChoice } from './operations';
+import { WeightLoader, type WeightOptions } from './weights';
+
+export interface BuildOptions extends Omit<WeightOptions, 'precision'> {
+  chunkTokens: number;
+  kernels: KernelChoice;
+}
+
+/** What a model takes of the device; whoever builds it disposes the parts. */
+export interface Built {
+  plan: LoadPlan;
+  cache: KvCache;
+  weights: WeightLoader;
+  model: Model;
+}
+
+/** Builds by one plan after the other; throws a sentence with a remedy when there is room for none. */
+export async function buildModel(
+  gpu: Gpu,
+  source: TensorSource,
+  plans: readonly LoadPlan[],
+  options: BuildOptions,
+): Promise<Built> {
+  let shortage = '';
+  for (const plan of plans) {
+    const built = await attempt(gpu, source, plan, options);
+    if (typeof built !== 'string') return built;
+    shortage = built;
+  }
+  throw new Error(
+    `The GPU has not enough memory for this model (${shortage}). Choose a smaller model, a ` +
+      'shorter context or a smaller lckv.precision, or close other programs that use the GPU.',
+  );
+}
+
+/** What was built, or the driver's words when its memory did not suffice. */
+async function attempt(
+  { device }: Gpu,
+  source: TensorSource,
+  plan: LoadPlan,
+  { chunkTokens, kernels, ...options }: BuildOptions,
+): Promise<Built | string> {
+  // A buffer that there was no room for makes whatever uses it invalid.
+  for (const kind of ['validation', 'out-of-memory'] as const) device.pushErrorScope(kind);
+  const cache = new KvCache(device, source.config, plan.contextTokens);
+  const weights = new WeightLoader(device, source, { ...options, precision: plan.precision });
+  const building = Model.build(device, source.config, cache, weights, chunkTokens, kernels);
+  const built = await building.catch((error: unknown) => error);
+  const shortage = await device.popErrorScope();
+  const fault = await device.popErrorScope();
+  if (built instanceof Model && !shortage && !fault) return { plan, cache, weights, model: built };
+  if (built instanceof Model) built.dispose();
+  weights.dispose();
+  cache.dispose();
+  if (shortage) return shortage.message;
+  throw fault ? new Error(`The GPU reported an error: ${fault.message}`) : built;
+}

@@ -1,0 +1,141 @@
+/**
+ * A long working day: edits over many files through the real suggester, syntax trees, relay and
+ * worker, on a real device with a tiny model. What host and worker hold is written down now and then.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { quantile } from '../../bench/report';
+import { readSettings } from '../../src/host/settings';
+import { Suggester } from '../../src/host/suggest/suggester';
+import { Syntax } from '../../src/syntax/syntax';
+import { tinyConfig, tinyModel } from '../checkpoints';
+import { Editor, loadOf, until, withEnvironment } from '../faults/editor';
+import { Typist } from './typist';
+
+/** What is held after some edits, and how quick the edits before it were. */
+export interface Sample {
+  edits: number;
+  seconds: number;
+  hostHeap: number;
+  hostRss: number;
+  workerHeap: number;
+  workerRss: number;
+  /** Buffers on the device that are neither destroyed nor collected, and their bytes. */
+  gpuBuffers: number;
+  gpuBytes: number;
+  /** Those of them that keep an earlier prompt. */
+  warmPrompts: number;
+  answers: number;
+  p50Ms: number;
+  p95Ms: number;
+}
+
+export interface SoakOptions {
+  edits: number;
+  /** Edits between two samples. */
+  every: number;
+  /** Labels of buffers that are never given back, to see that this is noticed. */
+  leak?: string;
+  onSample?: (sample: Sample) => void;
+}
+
+const CONTEXT_TOKENS = 128;
+/** Room for some twenty earlier prompts, so that they come and go. */
+const CACHE_BYTES = 1 << 20;
+const SETTINGS: Record<string, unknown> = { maxTokens: 4 };
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Works for so many edits; throws when a suggestion fails or the worker is lost. */
+export async function soak({ edits, every, leak, onSample }: SoakOptions): Promise<Sample[]> {
+  const config = { ...tinyConfig, max_position_embeddings: 1 << 20 };
+  const { dir, remove } = await tinyModel(config);
+  const folder = mkdtempSync(join(tmpdir(), 'lckv-soak-'));
+  const counts = join(folder, 'counts.json');
+  const editor = new Editor();
+  const syntax = new Syntax(join('dist', 'grammars'));
+  try {
+    const env = {
+      NODE_OPTIONS: `--import=${pathToFileURL('test/soak/count.mjs').href}`,
+      LCKV_COUNTS: counts,
+      LCKV_LEAK: leak ?? '',
+    };
+    const load = { ...loadOf(dir, CONTEXT_TOKENS), cacheBytes: CACHE_BYTES };
+    await withEnvironment(env, () => editor.relay.start(load));
+    await editor.ready();
+    const typist = new Typist(suggesterOf(editor, syntax));
+    for (const language of ['typescript', 'python']) await syntax.load(language);
+    const samples: Sample[] = [];
+    const begin = performance.now();
+    const work = typist.work();
+    for (let done = 1; done <= edits; done++) {
+      await work.next();
+      if (done % every !== 0) continue;
+      const seconds = (performance.now() - begin) / 1000;
+      samples.push({ edits: done, seconds, ...(await held(editor, counts)), ...speed(typist) });
+      onSample?.(samples.at(-1)!);
+    }
+    return samples;
+  } finally {
+    editor.close();
+    syntax.dispose();
+    await remove();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function suggesterOf({ relay }: Editor, syntax: Syntax): Suggester {
+  return new Suggester({
+    complete: async (...request) => (await relay.complete(...request))?.text,
+    choose: (...request) => relay.choose(...request),
+    prepare: (...request) => relay.prepare(...request),
+    settings: () => readSettings((name) => SETTINGS[name]),
+    extentAt: (place) => syntax.extent(place),
+  });
+}
+
+type Held = Omit<Sample, 'edits' | 'seconds' | 'answers' | 'p50Ms' | 'p95Ms'>;
+
+/** What host and worker hold when nothing is under way and their garbage is gone. */
+async function held({ relay }: Editor, file: string): Promise<Held> {
+  await until(() => !relay.busy, 'the end of what runs');
+  await sleep(100);
+  rmSync(file, { force: true });
+  process.kill(relay.pid!, 'SIGUSR2');
+  await until(() => existsSync(file), 'the counts of the worker');
+  const worker = JSON.parse(readFileSync(file, 'utf8')) as {
+    rss: number;
+    heapUsed: number;
+    gpuBuffers: number;
+    gpuBytes: number;
+  };
+  const { warmPrompts } = (await relay.stats())!;
+  collectGarbage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return {
+    hostHeap: heapUsed,
+    hostRss: rss,
+    workerHeap: worker.heapUsed,
+    workerRss: worker.rss,
+    gpuBuffers: worker.gpuBuffers,
+    gpuBytes: worker.gpuBytes,
+    warmPrompts,
+  };
+}
+
+/** Of the answers since the last sample. */
+function speed(typist: Typist): Pick<Sample, 'answers' | 'p50Ms' | 'p95Ms'> {
+  const { latencies } = typist;
+  typist.latencies = [];
+  return {
+    answers: latencies.length,
+    p50Ms: quantile(latencies, 0.5),
+    p95Ms: quantile(latencies, 0.95),
+  };
+}
