@@ -8,6 +8,7 @@ import { load } from './load';
 import { peers } from './peers';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
+import { trim } from './trim';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['decode', decode],
@@ -17,6 +18,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['peers', peers],
   ['shapes', shapes],
   ['sweep', sweep],
+  ['trim', trim],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,7 +1,14 @@
 // Which brackets and quotes a piece of code leaves open or closes. A line scanner, not a parser:
 // good enough to compare what a completion closes with what stands right of the cursor.
+import { hasTags } from './tags';
 
-const PARTNER: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{', '>': '<' };
+/** What a closing bracket closes. */
+export const PARTNER: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{', '>': '<' };
+/** Languages with regular expressions between slashes, and where one may begin. */
+const REGEX_LANGUAGES = /^(?:java|type)script(?:react)?$|^(?:vue|svelte|html)$/;
+const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};]|\b(?:return|case|typeof))\s*$/;
+const REGEX = /^\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\//;
+
 const OPENERS = '([{';
 const QUOTES = '"\'`';
 
@@ -45,11 +52,13 @@ export interface ScanOptions {
   /** The quote of a string in whose `${}` or the like the text starts. */
   embeddedIn?: string;
   angles?: boolean;
+  /** Counts a quote that its line leaves open among what is open. */
+  quotes?: boolean;
 }
 
 /** Scans code for unbalanced brackets and quotes; skips strings and line comments. */
 export function balance(text: string, options: ScanOptions): Balance {
-  const { language, insideQuote, embeddedIn, angles = false } = options;
+  const { language, insideQuote, embeddedIn, angles = false, quotes = false } = options;
   const comment = LINE_COMMENTS[language] ?? '//';
   const open: string[] = [];
   const closers: Closer[] = [];
@@ -69,12 +78,15 @@ export function balance(text: string, options: ScanOptions): Balance {
       const commentEnd = text.indexOf('*/', i + 2);
       if (commentEnd < 0) break;
       i = commentEnd + 1;
+    } else if (character === '/' && REGEX_LANGUAGES.test(language)) {
+      i += Math.max(0, regexLength(text, i) - 1);
     } else if (QUOTES.includes(character)) {
       if (isApostrophe(text, i, language)) continue;
       const quote = quoteAt(text, i);
       const end = stringEnd(text, i + quote.length, quote);
+      if (end === 0 && quotes) open.push(quote);
       i = (end > 0 ? end : i + quote.length) - 1;
-    } else if (OPENERS.includes(character) || (angles && opensAngle(text, i))) {
+    } else if (OPENERS.includes(character) || (angles && opensAngle(text, i, language))) {
       open.push(character);
     } else if (character === ')' && open.at(-1) !== '(' && isCasePattern(text, i, language)) {
       continue;
@@ -109,6 +121,8 @@ export function openAtEnd(line: string, language: string): string | undefined {
   const comment = LINE_COMMENTS[language] ?? '//';
   for (let i = 0; i < line.length; i++) {
     if (line.startsWith(comment, i)) return 'comment';
+    if (line[i] === '/' && REGEX_LANGUAGES.test(language))
+      i += Math.max(0, regexLength(line, i) - 1);
     if (!QUOTES.includes(line[i]) || isApostrophe(line, i, language)) continue;
     const quote = quoteAt(line, i);
     const end = stringEnd(line, i + quote.length, quote);
@@ -143,7 +157,16 @@ function isApostrophe(text: string, index: number, language: string): boolean {
   );
 }
 
-const opensAngle = (text: string, index: number) =>
-  text[index] === '<' && index > 0 && /[\w:]/.test(text[index - 1]);
+/** Length of the regular expression that begins at a slash; 0 if it is a division or a tag's. */
+function regexLength(text: string, index: number): number {
+  const isExpected = BEFORE_REGEX.test(text.slice(Math.max(0, index - 40), index));
+  return isExpected ? (REGEX.exec(text.slice(index, index + 300))?.[0].length ?? 0) : 0;
+}
+
+function opensAngle(text: string, index: number, language: string): boolean {
+  if (text[index] !== '<') return false;
+  if (hasTags(language) && /[/\w!]/.test(text[index + 1] ?? '')) return true;
+  return index > 0 && /[\w:]/.test(text[index - 1]);
+}
 
 const closesAngle = (text: string, index: number) => index === 0 || !/[-=\s]/.test(text[index - 1]);

@@ -13,6 +13,9 @@ export interface Trimmed {
 /** No suggestion. */
 export const NOTHING: Trimmed = { insert: '', replace: 0 };
 
+/** What may follow closers on their line and belongs to them. */
+export const TAIL = /^(?:\(\))?[;,:]*$/;
+
 const CLOSERS_AT_END = /[)\]}>"'`;,:\s]*$/;
 
 /** Cuts final closers that would be one too many, because the text behind the cursor has them. */
@@ -42,9 +45,8 @@ export function cutSurplusClosers(text: string, around: Surroundings): string {
 export function fitLineEnd(text: string, around: Surroundings): Trimmed {
   if (text.trim() === '') return NOTHING;
   const { rest } = around;
-  const options = around.scan(text);
-  const wanted = balance(rest, options).closers;
-  const given = balance(text, options).closers;
+  const wanted = around.closersOfRest(text);
+  const given = balance(text, around.scan(text)).closers;
   // As many are too many as the cursor's line has not opened.
   const surplus = given.length + wanted.length - around.openOnLine;
   let matched = 0;
@@ -53,10 +55,10 @@ export function fitLineEnd(text: string, around: Surroundings): Trimmed {
     matched++;
   }
   let replace = matched === 0 ? 0 : wanted[matched - 1].end;
-  // Punctuation behind the closers, as in `);`, belongs to the line that the text has ended.
+  // What is behind the closers, as in `})();`, belongs to the line that the text has ended.
   const behind = rest.slice(replace).trim();
-  if (/^[;,:]+$/.test(behind) && (matched > 0 || wanted.length === 0) && endsLine(text, behind))
-    replace = rest.length;
+  const isTail = behind !== '' && TAIL.test(behind) && endsLine(text, behind);
+  if (isTail && (matched > 0 || wanted.length === 0)) replace = rest.length;
 
   if (replace > 0 && !isSubsequence(rest.slice(0, replace), text)) {
     // The editor shows an insert only if it contains what it replaces: keep the closers instead.
@@ -65,7 +67,7 @@ export function fitLineEnd(text: string, around: Surroundings): Trimmed {
     return insert === '' ? NOTHING : { insert, replace: 0 };
   }
   if (text === rest.slice(0, replace)) return NOTHING;
-  return { insert: text + ownLine(text, rest.slice(replace), around), replace };
+  return { insert: text + (replace === 0 ? ownLine(text, around) : ''), replace };
 }
 
 /** The text ends its first line, or itself, with this punctuation. */
@@ -73,9 +75,9 @@ const endsLine = (text: string, punctuation: string) =>
   text.endsWith(punctuation) || text.split('\n', 1)[0].endsWith(punctuation);
 
 /** A block written between two braces leaves the closing one on a line of its own. */
-function ownLine(text: string, kept: string, { linePrefix }: Surroundings): string {
+function ownLine(text: string, { linePrefix, rest }: Surroundings): string {
   const opensBlock = /[[({]\s*$/.test(linePrefix) && text.startsWith('\n');
-  if (!opensBlock || !/^\s*[\])}]/.test(kept)) return '';
+  if (!opensBlock || !/^\s*[\])}]/.test(rest)) return '';
   return '\n' + indentOf(linePrefix);
 }
 

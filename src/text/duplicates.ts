@@ -1,6 +1,7 @@
 // Lines of a completion that stand below the cursor already.
 import { indentWidth } from './indentation';
 import { isClosing } from './lines';
+import { beginsElement, lacksEndTag, openedTag } from './tags';
 import type { Surroundings } from './surroundings';
 
 /** From this length on a line that was cut proves something by itself, or behind closing lines. */
@@ -25,11 +26,18 @@ export function cutRepeatedLines(text: string, around: Surroundings): string {
 }
 
 /** The lines are those below the cursor, as far as both go. */
-function repeats(tail: string[], opening: string[], { linesBelow }: Surroundings): boolean {
+function repeats(tail: string[], opening: string[], around: Surroundings): boolean {
+  const { linesBelow } = around;
   const compared = tail.slice(0, linesBelow.length);
   if (compared.length === 0 || (compared.length < tail.length && compared.length < 2)) return false;
-  if (compared.every(isClosing))
+  if (compared.every(isClosing)) {
+    if (/^["'`]+$/.test(compared[0].trim())) return isSame(compared, linesBelow);
+    // Two steps out, and the same two again: nothing is left to close at that depth.
+    const isStaircase = compared.length > 1 && indentWidth(compared[0]) > indentWidth(compared[1]);
+    if (isStaircase && isSame(compared, linesBelow)) return true;
+    if (endsCursorsBlock(compared, opening, around)) return true;
     return !compared.every(isOnlyBrackets) && closeSameBlock(compared, opening, linesBelow);
+  }
   return compared.every((line, i) => {
     const [ours, theirs] = [line.trim(), linesBelow[i].trim()];
     // The last line may have been cut by the token limit.
@@ -52,12 +60,33 @@ const normal = (line: string) =>
 /** Brackets can be counted: see closers.ts. */
 const isOnlyBrackets = (line: string) => /^[)\]}>"'`;,:\s]*$/.test(line);
 
+/** Lines that are those below, at the same indentation. */
+const isSame = (lines: readonly string[], linesBelow: readonly string[]) =>
+  lines.every((line, i) => line.trimEnd() === linesBelow[i].trimEnd());
+
+/** What the cursor's line opens, the line below ends, and the lines tell that again. */
+function endsCursorsBlock(tail: string[], opening: string[], around: Surroundings): boolean {
+  const { above, linePrefix, linesBelow } = around;
+  if (opening[0] !== linePrefix) return false;
+  const tag = openedTag(linePrefix);
+  if (tag === undefined && !/[{([]\s*$/.test(linePrefix)) return false;
+  if (
+    tag !== undefined &&
+    lacksEndTag(tag, [...above, linePrefix].join('\n'), linesBelow.join('\n'))
+  )
+    return false;
+  return indentWidth(tail[0]) === indentWidth(linePrefix) && isSame(tail, linesBelow);
+}
+
 /** Closing lines that end no block of the completion's own, indented as those below. */
 function closeSameBlock(tail: string[], opening: string[], linesBelow: string[]): boolean {
-  const own = opening.some(
-    (line) => line.trim() !== '' && !isClosing(line) && indentWidth(line) === indentWidth(tail[0]),
-  );
-  return (
-    (!own || tail.length > 1) && tail.every((line, i) => line.trimEnd() === linesBelow[i].trimEnd())
+  return (tail.length > 1 || !endsOwn(tail[0], opening)) && isSame(tail, linesBelow);
+}
+
+/** The line ends what the lines before it have begun: the same element, or a block. */
+function endsOwn(line: string, opening: string[]): boolean {
+  if (/^\s*<\//.test(line)) return beginsElement(opening.join('\n'), line);
+  return opening.some(
+    (other) => other.trim() !== '' && !isClosing(other) && indentWidth(other) === indentWidth(line),
   );
 }

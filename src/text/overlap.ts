@@ -63,9 +63,14 @@ function isRepeated(kept: string, part: string, following: string, around: Surro
   if (/^([-=*#~.+/ ])\1*$/.test(part) && (around.linePrefix + kept).endsWith(part[0])) return false;
   if (!isSurplus(kept + part, kept.length, around)) return false;
   if (part.length >= CERTAIN) return true;
-  if (!isBoundary(kept + part, kept.length) || !isBoundary(following, part.length)) return false;
+  if (!isBoundary(kept + part, kept.length)) return false;
+  // The last word may have been cut by the token limit.
+  if (/\w$/.test(part) && /\W/.test(part)) return true;
+  if (!isBoundary(following, part.length)) return false;
   if (part === '{' && part === following) return true;
   if (/^[([{]$/.test(part)) return opens(around.linePrefix + kept + following, around) <= 0;
+  if (part === '<') return count(kept + part + following, '<') > count(following, '>');
+  if (/^[.=-]$/.test(part)) return following[1] !== part && !kept.endsWith(part);
   if (/^>+$/.test(part)) return count(kept, '<') < count(kept + part, '>');
   return part.length > 1 || /[\w)\]};,:"'`]/.test(part);
 }

@@ -1,5 +1,5 @@
 // The text around the cursor, taken apart once for all the rules that cut a completion.
-import { balance, openQuote, type ScanOptions } from './brackets';
+import { balance, openQuote, type Closer, type ScanOptions } from './brackets';
 import { isClosers } from './window';
 
 /** A model's answer and the document around it, with `\n` line ends. */
@@ -35,6 +35,8 @@ export class Surroundings {
   readonly embeddedIn: string | undefined;
   /** What the lines below close that they did not open, first to last. */
   readonly closersBelow: string[];
+  /** Brackets that are open at the cursor, outermost first, and the quote of its string. */
+  readonly open: string[];
   /** How many closing brackets the document lacks, from the cursor to the line's end. */
   readonly missingClosers: number;
   /** The same, as far as only the cursor's line tells; an open quote counts as one. */
@@ -61,6 +63,17 @@ export class Surroundings {
     const inString = quoted === undefined ? 0 : 1;
     const line = balance(this.linePrefix, { language, angles: rest.includes('>') });
     this.openOnLine = line.open.length + inString;
+    this.open = [...open.slice(0, open.length - bracketsOf(line.open)), ...line.open];
+    if (quoted !== undefined)
+      this.open.splice(isCode ? this.open.lastIndexOf('{') : Infinity, 0, quoted);
+  }
+
+  /** What closes brackets and quotes right of the cursor, where these lines were written before. */
+  closersOfRest(text: string): Closer[] {
+    const { quote, embeddedIn, language, rest } = this;
+    const isInside = quote !== undefined && rest.includes(quote) && !text.includes('\n');
+    const insideQuote = isInside ? quote : undefined;
+    return balance(rest, { language, insideQuote, embeddedIn, angles: true }).closers;
   }
 
   /** How to scan text that stands at the cursor, which may be inside a string. */
@@ -71,6 +84,8 @@ export class Surroundings {
     return { language, insideQuote, embeddedIn, angles: rest.includes('>') };
   }
 }
+
+const bracketsOf = (open: readonly string[]) => open.filter((one) => one !== '<').length;
 
 /** The cursor is in code within a string, as in `f"{` and in `${`. */
 const isInterpolated = (line: string, quote: string | undefined) =>

@@ -1,7 +1,9 @@
 // What of a model's answer to put into the document. Pure text; knows no editor and no model.
 // It writes no code: it cuts, and it says how much right of the cursor the insert replaces.
+import { fitBetween } from './between';
 import { cutSurplusClosers, fitLineEnd, NOTHING, type Trimmed } from './closers';
 import { cutRepeatedLines } from './duplicates';
+import { bestFit } from './fit';
 import { adoptIndentation, dropDoubledIndent } from './indentation';
 import { fitInsideLine } from './overlap';
 import { cutRepetition } from './repetition';
@@ -24,8 +26,23 @@ export function trimCompletion(input: TrimInput): Trimmed {
 }
 
 function fit(completion: string, around: Surroundings): Trimmed {
+  const between = fitBetween(completion, around);
+  if (between) return between;
   if (!around.atLineEnd) return fitInsideLine(completion, around);
   const indented = adoptIndentation(completion.trimEnd(), around);
   const fresh = cutRepeatedLines(cutRepetition(indented), around);
-  return fitLineEnd(cutSurplusClosers(cutOutOfScope(fresh, around), around), around);
+  const inScope = cutOutOfScope(fresh, around);
+  const fitted = fitLineEnd(cutSurplusClosers(inScope, around), around);
+  return keepGap(bestFit(inScope, fitted, around), completion, around);
+}
+
+/** Keeps the blanks between the insert and what follows on the line, as in `{ a }`. */
+function keepGap(
+  { insert, replace }: Trimmed,
+  completion: string,
+  { rest }: Surroundings,
+): Trimmed {
+  const isCut = insert !== '' && completion.startsWith(insert) && /^\S/.test(rest.slice(replace));
+  const gap = isCut ? /^ *(?=\S|$)/.exec(completion.slice(insert.length))?.[0] : '';
+  return { insert: insert + (gap ?? ''), replace };
 }
