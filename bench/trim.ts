@@ -39,7 +39,10 @@ export async function trim(args: string[]): Promise<void> {
     some.length > 0 ? round(some.filter(({ isRight }) => isRight).length / some.length) : null;
   const rows = ['all', ...languages].map((language) => {
     const own = all.filter((one) => language === 'all' || one.language === language);
-    const kinds = KINDS.map((kind) => [kind, share(own.filter((one) => one.kind === kind))]);
+    const kinds: [string, number | null][] = KINDS.map((kind) => [
+      kind,
+      share(own.filter((one) => one.kind === kind)),
+    ]);
     return { language, cases: own.length, right: share(own), ...Object.fromEntries(kinds) };
   });
   report('trim', 'cpu', rows);
