@@ -47,6 +47,8 @@ const bundles = [
       ...testFiles('fuzz'),
       ...testFiles('soak'),
       'test/soak/main.ts',
+      ...testFiles('network'),
+      'test/network/preload.ts',
     ],
     outbase: 'test',
     outdir: 'dist/test',

@@ -19,6 +19,7 @@ const stages = {
   gpu: { command: mocha('gpu'), counts: true, minutes: 30 },
   fuzz: { command: mocha('fuzz'), counts: true, minutes: 10 },
   faults: { command: mocha('faults'), counts: true, minutes: 10 },
+  network: { command: mocha('network'), counts: true, minutes: 10 },
   soak: { command: mocha('soak'), counts: true, minutes: 10 },
   package: {
     command: () => mochaOf('test/package/package.test.mjs'),

@@ -61,7 +61,7 @@ export class Gpu {
     const adapter = await instance?.requestAdapter({ powerPreference });
     if (!instance || !adapter) {
       const which = options.adapter ? ` whose name contains "${options.adapter}"` : '';
-      throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy()}`);
+      throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy(process.platform)}`);
     }
     const subgroups =
       options.subgroups !== 'off' &&
@@ -115,15 +115,19 @@ async function openDawn({ adapter, timestamps }: GpuOptions): Promise<GPU | null
   }
 }
 
-function driverRemedy(): string {
-  if (process.platform === 'linux') {
+/** What to install or update so that there is an adapter. */
+export function driverRemedy(platform: string): string {
+  if (platform === 'linux') {
     return (
       "Install a Vulkan driver: your GPU vendor's, or Debian's `mesa-vulkan-drivers`. " +
       'Mesa 25.0 is known to work and 22.3, which Debian 12 has, is not; bookworm-backports has 25.0.'
     );
   }
-  if (process.platform === 'win32') {
+  if (platform === 'win32') {
     return 'Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.';
   }
-  return 'Update the operating system or the graphics driver.';
+  if (platform === 'darwin') {
+    return 'Update macOS, which holds the graphics driver; Metal is needed.';
+  }
+  return 'There are packages of this extension for Linux, macOS and Windows.';
 }

@@ -10,6 +10,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { driverRemedy } from '../../src/engine/gpu';
 import { seededRandom } from '../../src/engine/sample';
 import { describeStatus } from '../../src/host/status/status';
 import type { WorkerOptions } from '../../src/host/worker/client';
@@ -78,25 +79,25 @@ describe('faults', function () {
     await survived('killed while loading', 'SIGKILL at 3 random moments', 'says so; starts again');
   });
 
-  it('a kill while a prompt is read', async () => {
-    await open({}, 2048);
-    const pending = editor.ask(LONG);
-    await sleep(60);
-    process.kill(editor.relay.pid!, 'SIGKILL');
-    assert.equal(await pending, undefined);
-    const happened = 'the request ends without text; says so; starts again';
-    await survived('killed in prefill', 'SIGKILL', happened);
-  });
-
-  it('a kill while it writes', async () => {
-    await open({}, 2048);
-    const pending = editor.ask('a', 900);
-    await sleep(150);
-    process.kill(editor.relay.pid!, 'SIGKILL');
-    assert.equal(await pending, undefined);
-    const happened = 'the request ends without text; says so; starts again';
-    await survived('killed in decode', 'SIGKILL', happened);
-  });
+  for (const [phase, prefix, maxTokens] of [
+    ['prefill', LONG, 4],
+    ['decode', 'a', 900],
+  ] as const) {
+    it(`kills in ${phase}`, async () => {
+      const random = seededRandom(maxTokens);
+      await open({}, 2048);
+      for (let i = 0; i < 3; i++) {
+        await editor.ready();
+        const pending = editor.ask(prefix, maxTokens);
+        await sleep(20 + random() * 200);
+        process.kill(editor.relay.pid!, 'SIGKILL');
+        assert.equal(await pending, undefined);
+        await editor.failed();
+      }
+      const happened = 'the request ends without text; says so; starts again';
+      await survived(`killed in ${phase}`, 'SIGKILL at 3 random moments', happened);
+    });
+  }
 
   it('a worker that hangs', async function () {
     if (process.platform === 'win32') this.skip();
@@ -210,6 +211,10 @@ describe('faults', function () {
     editor.relay.restart();
     const happened = 'says what to install; tries again when told to';
     await survived('driver missing', 'VK_DRIVER_FILES=/nowhere', happened);
+    for (const platform of ['linux', 'win32', 'darwin']) {
+      const happened = `"${driverRemedy(platform)}"`;
+      addRow({ fault: 'driver missing', injected: `its words on ${platform}`, happened });
+    }
   });
 
   it('only a software adapter', async () => {
@@ -224,8 +229,10 @@ describe('faults', function () {
     await survived('adapter is software', state.device.description, `says "${sentence[0]}"`);
   });
 
-  it('a model file that is cut while it loads, and deleted after', async () => {
+  it('a model file that is cut, changed and deleted', async () => {
     await open();
+    const layers = { num_hidden_layers: 6, layer_types: '0_2_2_3_4_5' };
+    const other = await tinyModel({ ...tinyConfig, ...layers });
     const copy = `${dir}-copy`;
     await cp(dir, copy, { recursive: true });
     const weights = join(copy, 'model.safetensors');
@@ -237,6 +244,14 @@ describe('faults', function () {
     await cp(dir, copy, { recursive: true, force: true });
     editor.relay.start(loadOf(copy));
     await until(() => editor.relay.modelDir === copy, 'the copy');
+    await cp(other.dir, copy, { recursive: true, force: true });
+    await survived('model changed in use', 'other files in its place', 'goes on with the old one');
+    process.kill(editor.relay.pid!, 'SIGKILL');
+    await editor.failed();
+    await editor.ready();
+    const { state } = editor.relay;
+    assert.ok(state.kind === 'ready' && state.model.layers === 6);
+    await survived('model changed at a restart', 'SIGKILL', 'the new one serves');
     rmSync(copy, { recursive: true });
     await survived('model deleted in use', 'rm -r', 'goes on: the weights are on the GPU');
     process.kill(editor.relay.pid!, 'SIGKILL');
@@ -248,6 +263,7 @@ describe('faults', function () {
       'rm -r, SIGKILL',
       'refused with the reason; another model can take over',
     );
+    await other.remove();
   });
 
   it('settings that are flipped rapidly', async () => {
@@ -290,7 +306,10 @@ describe('faults', function () {
     const pid = Number(line.toString());
     host.kill('SIGKILL');
     await until(() => !isAlive(pid), 'the end of the worker', 5000);
-    await survived('extension host killed', 'SIGKILL', 'its worker ends by itself');
+    editor.close();
+    await open(); // as the next host does
+    const happened = 'its worker ends by itself; the next host has its own';
+    await survived('extension host restarted', 'SIGKILL', happened);
   });
 
   it('two windows at once', async () => {

@@ -20,7 +20,9 @@ const MEASURES: readonly { what: string; of: (sample: Sample) => number; most: n
   { what: 'worker heap', of: ({ workerHeap }) => workerHeap, most: MOST_GROWTH },
   { what: 'worker memory', of: ({ workerRss }) => workerRss, most: MOST_GROWTH },
   { what: 'GPU bytes', of: ({ gpuBytes }) => gpuBytes, most: MOST_GROWTH },
-  { what: '95th percentile', of: ({ p95Ms }) => p95Ms, most: MOST_SLOWER },
+  { what: '95th percentile of processor time', of: ({ p95CpuMs }) => p95CpuMs, most: MOST_SLOWER },
+  // What else runs on the machine decides this one: said, not judged.
+  { what: '95th percentile', of: ({ p95Ms }) => p95Ms, most: Infinity },
 ];
 
 /** How much each measure has changed. */
@@ -63,13 +65,13 @@ const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 /** Samples as lines of a table. */
 export const table = {
-  head: 'edits  seconds  host MB  heap  worker MB  heap  GPU buffers  warm  GPU MB  answers  p50 ms  p95 ms',
+  head: 'edits  seconds  host MB  heap  worker MB  heap  GPU buffers  warm  GPU MB  answers  p50 ms  p95 ms  CPU',
   row: (sample: Sample): string =>
     [
       sample.edits,
       sample.seconds.toFixed(0),
       ...[sample.hostRss, sample.hostHeap, sample.workerRss, sample.workerHeap].map(mega),
       ...[sample.gpuBuffers, sample.warmPrompts, mega(sample.gpuBytes), sample.answers],
-      ...[sample.p50Ms, sample.p95Ms].map((ms) => ms.toFixed(1)),
+      ...[sample.p50Ms, sample.p95Ms, sample.p95CpuMs].map((ms) => ms.toFixed(1)),
     ].join('  '),
 };

@@ -32,6 +32,7 @@ const PANELS: readonly Panel[] = [
     title: 'Edit to answer in ms',
     lines: [
       { name: '95 % within', of: ({ p95Ms }) => p95Ms },
+      { name: 'processor, 95 %', of: ({ p95CpuMs }) => p95CpuMs },
       { name: 'median', of: ({ p50Ms }) => p50Ms },
     ],
   },

@@ -5,7 +5,7 @@ import { plot } from './plot';
 import { soak, type Sample } from './soak';
 
 const sampleOf = (edits: number, changes: Partial<Sample> = {}): Sample => ({
-  ...{ edits, seconds: edits / 40, answers: 500, p50Ms: 10, p95Ms: 100 },
+  ...{ edits, seconds: edits / 40, answers: 500, p50Ms: 10, p95Ms: 100, p95CpuMs: 60 },
   ...{ hostHeap: 3e7, hostRss: 1e8, workerHeap: 2e7, workerRss: 3e8 },
   ...{ gpuBuffers: 120, gpuBytes: 2e6, warmPrompts: 20, ...changes },
 });
@@ -45,14 +45,14 @@ describe('a soak', function () {
       const grown = samplesOf((share) => ({ [name]: sampleOf(0)[name] * (1 + 0.2 * share) }));
       assert.match(complaints(grown).join(), /grew by 1?\d\.\d %/, name);
     }
-    assert.match(complaints(samplesOf((share) => ({ p95Ms: 100 + 30 * share }))).join(), /95th/);
+    assert.match(complaints(samplesOf((share) => ({ p95CpuMs: 60 + 20 * share }))).join(), /95th/);
     const buffers = samplesOf((share) => ({ gpuBuffers: 120 + Math.round(4 * share) }));
     assert.match(complaints(buffers).join(), /100 to 104 GPU buffers/);
   });
 
   it('draws every line within its picture', () => {
     const svg = plot(samplesOf(() => ({})));
-    assert.equal([...svg.matchAll(/<path class="c\d"/g)].length, 8);
+    assert.equal([...svg.matchAll(/<path class="c\d"/g)].length, 9);
     const numbers = [...svg.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [+x, +y]);
     assert.ok(numbers.every(([x, y]) => x >= 0 && x <= 760 && y >= 0 && y <= 600));
   });

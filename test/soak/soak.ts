@@ -2,7 +2,7 @@
  * A long working day: edits over many files through the real suggester, syntax trees, relay and
  * worker, on a real device with a tiny model. What host and worker hold is written down now and then.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +33,8 @@ export interface Sample {
   answers: number;
   p50Ms: number;
   p95Ms: number;
+  /** Of the worker's processor time for an answer, which other programs hardly change. */
+  p95CpuMs: number;
 }
 
 export interface SoakOptions {
@@ -69,8 +71,9 @@ export async function soak({ edits, every, leak, onSample }: SoakOptions): Promi
     const load = { ...loadOf(dir, CONTEXT_TOKENS), cacheBytes: CACHE_BYTES };
     await withEnvironment(env, () => editor.relay.start(load));
     await editor.ready();
-    const typist = new Typist(suggesterOf(editor, syntax));
+    const typist = new Typist(suggesterOf(editor, syntax), () => cpuMs(editor.relay.pid!));
     for (const language of ['typescript', 'python']) await syntax.load(language);
+    await typist.warmUp();
     const samples: Sample[] = [];
     const begin = performance.now();
     const work = typist.work();
@@ -100,7 +103,8 @@ function suggesterOf({ relay }: Editor, syntax: Syntax): Suggester {
   });
 }
 
-type Held = Omit<Sample, 'edits' | 'seconds' | 'answers' | 'p50Ms' | 'p95Ms'>;
+type Speed = Pick<Sample, 'answers' | 'p50Ms' | 'p95Ms' | 'p95CpuMs'>;
+type Held = Omit<Sample, 'edits' | 'seconds' | keyof Speed>;
 
 /** What host and worker hold when nothing is under way and their garbage is gone. */
 async function held({ relay }: Editor, file: string): Promise<Held> {
@@ -130,12 +134,28 @@ async function held({ relay }: Editor, file: string): Promise<Held> {
 }
 
 /** Of the answers since the last sample. */
-function speed(typist: Typist): Pick<Sample, 'answers' | 'p50Ms' | 'p95Ms'> {
-  const { latencies } = typist;
+function speed(typist: Typist): Speed {
+  const { latencies, cpuTimes } = typist;
   typist.latencies = [];
+  typist.cpuTimes = [];
   return {
     answers: latencies.length,
     p50Ms: quantile(latencies, 0.5),
     p95Ms: quantile(latencies, 0.95),
+    p95CpuMs: quantile(cpuTimes, 0.95),
   };
+}
+
+/** Processor time that the threads of a process have taken, as Linux counts it; 0 elsewhere. */
+function cpuMs(pid: number): number {
+  if (process.platform !== 'linux') return 0;
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const nanoseconds = tasks.map((task) => {
+    try {
+      return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+    } catch {
+      return 0; // the thread has just ended
+    }
+  });
+  return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1e6;
 }

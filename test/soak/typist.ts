@@ -39,15 +39,32 @@ function sourceFiles(): File[] {
 export class Typist {
   /** Milliseconds from an edit to its answer, of those that were not overtaken by the next edit. */
   latencies: number[] = [];
+  /** Milliseconds of processor time that the worker took for each of them, all threads together. */
+  cpuTimes: number[] = [];
   readonly files = sourceFiles();
   private readonly suggester: Suggester;
   private readonly random = seededRandom(11);
   private question = new AbortController();
   private shown = '';
   private problem: string | undefined;
+  private readonly cpuMs: () => number;
 
-  constructor(suggester: Suggester) {
+  /** `cpuMs`: what the worker has taken so far. */
+  constructor(suggester: Suggester, cpuMs: () => number) {
     this.suggester = suggester;
+    this.cpuMs = cpuMs;
+  }
+
+  /** Fills the bounded stores of tokenized words and lines, so that these grow no more. */
+  async warmUp(): Promise<void> {
+    const letter = () => String.fromCharCode(97 + Math.floor(this.random() * 26));
+    const word = () => Array.from({ length: 5 }, letter).join('');
+    for (let i = 0; i < 4; i++) {
+      const text = Array.from({ length: 4000 }, word).join('\n');
+      await this.suggester.prepare(
+        placeOf({ path: 'words.ts', text }, new Desk(text, text.length)),
+      );
+    }
   }
 
   /** Makes one edit after another; yields after each, and never ends. */
@@ -80,17 +97,20 @@ export class Typist {
 
   private async ask(place: Place, kind: Event['kind'], cancel: AbortSignal): Promise<void> {
     const begin = performance.now();
+    const cpuBegin = this.cpuMs();
     const onlyMemory = kind === 'delete' ? ({ kind: 'deleted' } as const) : undefined;
     const outcome = await this.suggester.suggest(place, { isAutomatic: true, onlyMemory, cancel });
-    this.note(outcome, performance.now() - begin);
+    this.note(outcome, performance.now() - begin, this.cpuMs() - cpuBegin);
   }
 
-  private note(outcome: Outcome, elapsedMs: number): void {
+  private note(outcome: Outcome, elapsedMs: number, cpuMs: number): void {
     this.shown = outcome.kind === 'suggestion' ? outcome.trimmed.insert : '';
     const reason = outcome.kind === 'nothing' ? outcome.reason : undefined;
     if (reason?.kind === 'failed') this.problem = reason.message;
     if (reason?.kind === 'lost') this.problem = 'The worker was lost.';
-    if (reason?.kind !== 'superseded' && reason?.kind !== 'deleted') this.latencies.push(elapsedMs);
+    if (reason?.kind === 'superseded' || reason?.kind === 'deleted') return;
+    this.latencies.push(elapsedMs);
+    this.cpuTimes.push(cpuMs);
   }
 }
 

@@ -7,7 +7,9 @@ interface Manifest {
   main: string;
   activationEvents: string[];
   extensionKind: string[];
+  capabilities: { untrustedWorkspaces: { supported: string; restrictedConfigurations: string[] } };
   contributes: {
+    configuration: { properties: Record<string, { scope?: string }> }[];
     walkthroughs: {
       steps: { media: { markdown: string }; description: string; completionEvents: string[] }[];
     }[];
@@ -24,6 +26,17 @@ describe('manifest', () => {
   it('runs where the GPU is: on the side of the window, if it can', () => {
     assert.deepEqual(manifest.extensionKind, ['ui', 'workspace']);
     assert.deepEqual(manifest.activationEvents, ['onStartupFinished']);
+  });
+
+  it('lets no workspace without trust set what concerns the machine', () => {
+    const { supported, restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
+    assert.equal(supported, 'limited');
+    const settings = manifest.contributes.configuration.flatMap(({ properties }) =>
+      Object.entries(properties),
+    );
+    const ofMachine = settings.filter(([, { scope }]) => scope === 'machine-overridable');
+    assert.ok(ofMachine.some(([name]) => name === 'lckv.model'));
+    assert.deepEqual([...restrictedConfigurations].sort(), ofMachine.map(([name]) => name).sort());
   });
 
   it('names files that are there', () => {

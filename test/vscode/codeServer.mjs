@@ -29,18 +29,18 @@ export const BROWSER_FLAGS = [
 
 /**
  * Starts a server with these user settings and this .vsix installed, opens a browser page, and ends
- * both after `use`.
+ * both after `use`. Every folder is trusted unless `asksTrust`.
  */
-export async function withCodeServer({ settings, env = {}, vsix }, use) {
+export async function withCodeServer({ settings, env = {}, vsix, asksTrust, viewport }, use) {
   const browserPath = findBrowser();
   if (!existsSync(programs.entry) || !browserPath) {
     throw new Error('code-server or a browser is missing. Run: node test/setup/setup.mjs vscode');
   }
-  const server = await startServer(settings, env, vsix);
+  const server = await startServer(settings, env, vsix, asksTrust);
   let browser;
   try {
     browser = await chromium.launch({ executablePath: browserPath, args: BROWSER_FLAGS });
-    const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+    const page = await browser.newPage({ viewport: viewport ?? { width: 1280, height: 720 } });
     return await use({ page, server });
   } catch (error) {
     console.error(readFileSync(join(server.folder, 'server.log'), 'utf8').slice(-3000));
@@ -59,7 +59,7 @@ export function windowAddress({ authority }, folder, payload) {
   return address.toString();
 }
 
-async function startServer(settings, env, vsix) {
+async function startServer(settings, env, vsix, asksTrust) {
   const folder = mkdtempSync(join(tmpdir(), 'lckv-vscode-'));
   for (const name of ['extensions', 'tmp']) mkdirSync(join(folder, name));
   // Settings of the scope `machine` are read from the second file only.
@@ -74,7 +74,8 @@ async function startServer(settings, env, vsix) {
   args.push('--extensions-dir', join(folder, 'extensions'));
   if (vsix) install(vsix, args);
   args.push('--bind-addr', authority, '--auth', 'none', '--ignore-last-opened');
-  args.push('--disable-telemetry', '--disable-update-check', '--disable-workspace-trust');
+  args.push('--disable-telemetry', '--disable-update-check');
+  if (!asksTrust) args.push('--disable-workspace-trust');
   args.push('--disable-getting-started-override', '--disable-proxy');
   // Without the driver, the window silently ignores where the extension and its tests are.
   args.push('--vscode-option', 'enable-smoke-test-driver');

@@ -1,6 +1,6 @@
 // What a user of the installed .vsix sees: real keystrokes in the window, ghost text, Tab.
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { windowAddress } from './codeServer.mjs';
 import { assertPainted, useTheme } from './looks.mjs';
@@ -8,6 +8,21 @@ import { assertPainted, useTheme } from './looks.mjs';
 const START_MS = 150_000;
 const ANSWER_MS = 90_000;
 const GHOST = '.ghost-text-decoration, .ghost-text';
+
+/** Process ids of the workers that this server's extension has started. */
+function workersOf({ folder }) {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return command.includes(folder) && command.includes('worker.mjs');
+    } catch {
+      return false; // it has just ended
+    }
+  });
+}
+
+const parentOf = (pid) => Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))[1]);
 
 /** Runs the tests one after another in one window and records each; the first failure ends them. */
 export async function testKeys({ page, server }, workspace, record) {
@@ -19,8 +34,10 @@ export async function testKeys({ page, server }, workspace, record) {
   const shown = () => page.waitForSelector(GHOST, { timeout: ANSWER_MS });
   const picture = (name) => page.screenshot({ path: join(workspace, '..', `${name}.png`) });
   const saved = async () => {
+    await page.waitForTimeout(500);
     await page.keyboard.press('Control+s');
-    await page.waitForTimeout(1000);
+    await page.waitForSelector('.tab.active.dirty', { state: 'detached', timeout: 20_000 });
+    await page.waitForTimeout(500);
     return readFileSync(file, 'utf8');
   };
   const pick = async (label) => {
@@ -112,6 +129,19 @@ export async function testKeys({ page, server }, workspace, record) {
       await off.click();
       await pick('Turn completion on');
       await state('ready', START_MS);
+    },
+    'comes back when the extension host has died': async () => {
+      const item = await state('ready', ANSWER_MS);
+      const [worker] = workersOf(server);
+      process.kill(parentOf(worker), 'SIGKILL');
+      await item.waitForElementState('hidden', { timeout: 30_000 });
+      await state('ready', START_MS);
+      assert.equal(workersOf(server).length, 1);
+      assert.ok(!workersOf(server).includes(worker));
+      await page.click('.monaco-editor .view-lines');
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type('\n}\n\nexport const circle = ', { delay: 60 });
+      await shown();
     },
     'asks nobody outside this machine': () => {
       assert.deepEqual([...hosts], [server.authority]);

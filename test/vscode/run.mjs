@@ -1,6 +1,7 @@
-// Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron]
+// Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron | --installed]
 // In code-server and a browser, with real keystrokes as well; or in a desktop VS Code, which is
-// downloaded unless LCKV_VSCODE names one. Ends with mocha's summary.
+// downloaded unless LCKV_VSCODE names one. With --installed only what is tested on the installed
+// package. Ends with mocha's summary.
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pack } from '../../package.mjs';
@@ -8,6 +9,7 @@ import { root } from '../setup/system.mjs';
 import { withCodeServer, windowAddress } from './codeServer.mjs';
 import { testKeys } from './keys.mjs';
 import { testPages } from './pages.mjs';
+import { testTrust, TRUST_SETTINGS } from './trust.mjs';
 
 const folder = join(root, 'dist', 'vscode-suite');
 const workspace = join(folder, 'workspace');
@@ -51,12 +53,8 @@ let failures = 0;
 let ended = false;
 
 try {
-  if (electron) await runDesktop();
-  else await runCodeServer();
-  if (!electron) await testPages(join(folder, 'pages'), record);
-  report();
-  if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
-  if (!electron) await runKeys();
+  if (!process.argv.includes('--installed')) await runSuite();
+  if (!electron) await runInstalled();
 } catch (error) {
   record({ title: 'VS Code runs', error: error.stack });
 }
@@ -85,6 +83,15 @@ function report() {
   shown = tests.length;
 }
 
+/** The suite, and the pages of the extension by themselves. */
+async function runSuite() {
+  if (electron) await runDesktop();
+  else await runCodeServer();
+  if (!electron) await testPages(join(folder, 'pages'), record);
+  report();
+  if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
+}
+
 /** The suite in the extension host of code-server, by VS Code's own test protocol. */
 async function runCodeServer() {
   await withCodeServer({ settings, env }, async ({ page, server }) => {
@@ -103,10 +110,14 @@ async function runCodeServer() {
   });
 }
 
-/** Real keystrokes, with the extension's own package installed. */
-async function runKeys() {
+/** Real keystrokes, with the extension's own package installed; then a folder that nobody trusts. */
+async function runInstalled() {
   const vsix = await pack(`linux-${process.arch}`);
   await withCodeServer({ settings, vsix }, (vscode) => testKeys(vscode, workspace, record));
+  const wary = { ...settings, ...TRUST_SETTINGS };
+  await withCodeServer({ settings: wary, vsix, asksTrust: true }, (vscode) =>
+    testTrust(vscode, folder, record),
+  );
 }
 
 /** The suite in a desktop VS Code. */
