@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- NAME [options]`: a table for people, then one line of JSON for each row.
  */
+import { confidence } from './confidence';
 import { decode } from './decode';
 import { edit } from './edit';
 import { kernels } from './kernels';
@@ -11,6 +12,7 @@ import { sweep } from './sweep';
 import { trim } from './trim';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
+  ['confidence', confidence],
   ['decode', decode],
   ['edit', edit],
   ['kernels', kernels],

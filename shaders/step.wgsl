@@ -25,3 +25,9 @@ fn end_position() -> u32 {
 fn slot(row: u32, position: u32) -> u32 {
   return position + select(0u, row * step.branch_slots, position >= step.branch_start);
 }
+
+/// A token of the sequence, with the natural logarithm of its probability where the device chose it.
+struct Token {
+  id: u32,
+  log_probability: f32,
+}

@@ -19,6 +19,8 @@ export interface CompletionRequest {
   maxTokens: number;
   /** 'line' ends at the first newline after some text, 'block' with the block (text/extent.ts). */
   extent: 'line' | 'block';
+  /** Where the model gets less sure of the first line than this, 0 to 1, it stops; absent: 0. */
+  confidence?: number;
   sampling: Sampling;
 }
 
@@ -85,8 +87,11 @@ export type FromWorker =
   | { kind: 'failed'; id: number | null; message: string }
   | { kind: 'pong' };
 
-/** `end`: the model ended; `line`: the asked line is complete; `length`: maxTokens reached. */
-export type StopReason = 'end' | 'line' | 'length' | 'cancelled';
+/**
+ * `end`: the model ended; `line`: the asked line is complete; `length`: maxTokens reached; `unsure`:
+ * the first line did not reach the confidence asked for.
+ */
+export type StopReason = 'end' | 'line' | 'length' | 'unsure' | 'cancelled';
 
 export interface Timings {
   /** Tokens of the whole prompt. */

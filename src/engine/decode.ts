@@ -3,6 +3,7 @@
  * them in batches, of which two are under way where a token is quick.
  */
 import type { Forward } from './forward';
+import type { Token } from './token';
 
 /** Tokens of a batch: few at first, for the first text. */
 const BATCHES = [1, 2, 4, 8];
@@ -48,7 +49,7 @@ export class Decoder {
   private position: number;
   private readonly end: number;
   /** Batches that were submitted and not asked for yet. */
-  private readonly underWay: Promise<number[]>[] = [];
+  private readonly underWay: Promise<Token[]>[] = [];
   private started = 0;
   private heardAt = 0;
 
@@ -66,7 +67,7 @@ export class Decoder {
   }
 
   /** The next tokens, none at the end. */
-  async next(): Promise<number[]> {
+  async next(): Promise<Token[]> {
     if (this.underWay.length === 0) this.start();
     return (await this.underWay.shift()) ?? [];
   }
@@ -77,18 +78,18 @@ export class Decoder {
     if (count <= 0) return false;
     this.started++;
     this.position += count;
-    const ids = this.timed(position, count);
-    ids.catch(() => {}); // told when it is asked for, if it is
-    this.underWay.push(ids);
+    const tokens = this.timed(position, count);
+    tokens.catch(() => {}); // told when it is asked for, if it is
+    this.underWay.push(tokens);
     return true;
   }
 
-  private async timed(position: number, count: number): Promise<number[]> {
+  private async timed(position: number, count: number): Promise<Token[]> {
     const submitted = performance.now();
-    const ids = await this.forward.decode(position, count);
+    const tokens = await this.forward.decode(position, count);
     const now = performance.now();
     this.pace.heard(count, now - Math.max(submitted, this.heardAt));
     this.heardAt = now;
-    return ids;
+    return tokens;
   }
 }

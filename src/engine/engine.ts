@@ -14,8 +14,9 @@ import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { Model } from './model';
 import type { KernelSet } from './operations';
 import type { MatvecShape } from './products';
-import { argmax, largest, sample } from './sample';
+import { argmax, chosen, largest, sample } from './sample';
 import { Snapshots } from './snapshots';
+import type { Token } from './token';
 import type { WeightLoader, WeightTimes } from './weights';
 
 /**
@@ -102,7 +103,7 @@ export class Engine {
   private readonly snapshots: Snapshots;
   private readonly pace: Pace;
   /** The likeliest token after the last one of the cache. */
-  private likeliest = -1;
+  private likeliest: Token = { id: -1, logProbability: 0 };
 
   private constructor(parts: EngineParts) {
     this.model = parts.model;
@@ -198,7 +199,7 @@ export class Engine {
         part,
         forwardOptions(output, options, this.config),
       );
-      this.likeliest = likeliest;
+      if (likeliest) this.likeliest = likeliest;
       most = Math.max(most, passes);
     }
     return { passes: most };
@@ -218,7 +219,7 @@ export class Engine {
         all.push(await this.forward.logitsOfRow(row, part.length));
       }
     }
-    this.likeliest = argmax(all.at(-1)!);
+    this.likeliest = chosen(all.at(-1)!, argmax(all.at(-1)!));
     return all;
   }
 
@@ -227,21 +228,21 @@ export class Engine {
    * tokens. The cache then ends before the last token yielded, or some tokens later, as the device
    * decodes ahead. Throws the signal's reason within one batch of its abort.
    */
-  async *decode(most: number, signal?: AbortSignal): AsyncGenerator<number> {
+  async *decode(most: number, signal?: AbortSignal): AsyncGenerator<Token> {
     const position = this.cache.tokens.length;
     const end = Math.min(this.contextTokens, position + most - 1);
     const decoder = new Decoder(this.forward, this.pace, position, end);
-    this.forward.writeSequence(position, [this.likeliest]);
-    for (let ids = [this.likeliest]; ids.length > 0;) {
+    this.forward.writeSequence(position, [this.likeliest.id]);
+    for (let tokens = [this.likeliest]; tokens.length > 0;) {
       signal?.throwIfAborted();
       decoder.startAhead();
-      yield* ids;
+      yield* tokens;
       signal?.throwIfAborted();
-      const last = ids.at(-1)!;
-      ids = await decoder.next();
-      if (ids.length === 0) return;
-      this.cache.append([last, ...ids.slice(0, -1)]);
-      this.likeliest = ids.at(-1)!;
+      const last = tokens.at(-1)!;
+      tokens = await decoder.next();
+      if (tokens.length === 0) return;
+      this.cache.append([last, ...tokens.slice(0, -1)].map(({ id }) => id));
+      this.likeliest = tokens.at(-1)!;
     }
   }
 
@@ -270,9 +271,10 @@ export class Engine {
   }
 
   /** Chooses the next token from the logits of the last one. Does not append it. */
-  async pick(sampling: Sampling, random: () => number): Promise<number> {
+  async pick(sampling: Sampling, random: () => number): Promise<Token> {
     if (sampling.temperature <= 0) return this.likeliest;
-    return sample(await this.readLogits(), sampling, random);
+    const logits = await this.readLogits();
+    return chosen(logits, sample(logits, sampling, random));
   }
 
   /** Logits after the last token: f32 [vocabSize]. */

@@ -10,6 +10,7 @@ import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
 import { joined, type Stage } from './stage';
+import { packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -67,7 +68,7 @@ export class Forward {
   async run(
     tokens: readonly number[],
     options: ForwardOptions,
-  ): Promise<{ passes: number; likeliest: number }> {
+  ): Promise<{ passes: number; likeliest: Token | null }> {
     const { output, signal } = options;
     signal?.throwIfAborted();
     const count = tokens.length;
@@ -102,14 +103,14 @@ export class Forward {
    * likeliest token after it, in one submit. Resolves with the `count` tokens that follow. It may
    * be called for the tokens after these before they are there; the caller tells the cache.
    */
-  async decode(start: number, count: number): Promise<number[]> {
+  async decode(start: number, count: number): Promise<Token[]> {
     this.writeStep(start, 1);
     for (let i = 0; i < count; i++) {
       this.recorder.run(this.everything.one, { count: 1, end: start + i + 1 });
     }
-    const ids = await this.readSequence(start + 1, count);
+    const tokens = await this.readSequence(start + 1, count);
     this.gpu.assertHealthy();
-    return ids;
+    return tokens;
   }
 
   /** Says which tokens the branches begin with. */
@@ -134,13 +135,13 @@ export class Forward {
     }
     const parts = Array.from({ length: count }, (_, branch) => ({
       buffer: this.model.sequence,
-      offset: (position + branch * slots + 1) * 4,
-      size: steps * 4,
+      offset: (position + branch * slots + 1) * TOKEN_BYTES,
+      size: steps * TOKEN_BYTES,
     }));
-    const ids = new Uint32Array(await this.recorder.read(parts));
+    const tokens = unpackTokens(await this.recorder.read(parts));
     this.gpu.assertHealthy();
     return Array.from({ length: steps }, (_, i) =>
-      Array.from({ length: count }, (_, branch) => ids[branch * steps + i]),
+      Array.from({ length: count }, (_, branch) => tokens[branch * steps + i].id),
     );
   }
 
@@ -184,7 +185,7 @@ export class Forward {
     tokens: readonly number[],
     { output, signal }: ForwardOptions,
     passes: number,
-  ): Promise<{ passes: number; likeliest: number }> {
+  ): Promise<{ passes: number; likeliest: Token | null }> {
     const likeliest = await this.finish(this.cache.tokens.length + tokens.length, output);
     signal?.throwIfAborted();
     this.cache.append(tokens);
@@ -205,16 +206,16 @@ export class Forward {
 
   /** Says which tokens stand at the positions from `start` on. */
   writeSequence(start: number, tokens: readonly number[]): void {
-    this.recorder.write(this.model.sequence, start * 4, new Uint32Array(tokens));
+    this.recorder.write(this.model.sequence, start * TOKEN_BYTES, packTokens(tokens));
   }
 
-  private async readSequence(start: number, count: number): Promise<number[]> {
-    const part = { buffer: this.model.sequence, offset: start * 4, size: count * 4 };
-    return [...new Uint32Array(await this.recorder.read([part]))];
+  private async readSequence(start: number, count: number): Promise<Token[]> {
+    const [offset, size] = [start * TOKEN_BYTES, count * TOKEN_BYTES];
+    return unpackTokens(await this.recorder.read([{ buffer: this.model.sequence, offset, size }]));
   }
 
-  private async finish(end: number, output: ForwardOptions['output']): Promise<number> {
-    let likeliest = -1;
+  private async finish(end: number, output: ForwardOptions['output']): Promise<Token | null> {
+    let likeliest: Token | null = null;
     if (output === 'logits') {
       this.recorder.run(this.model.head.one, ONE_ROW);
       [likeliest] = await this.readSequence(end, 1);

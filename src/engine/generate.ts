@@ -4,6 +4,7 @@
 import type { Sampling } from '../protocol';
 import type { Engine, Passes } from './engine';
 import { seededRandom } from './sample';
+import type { Token } from './token';
 
 export interface GenerateOptions {
   maxTokens: number;
@@ -26,7 +27,7 @@ export interface GenerateStats {
 }
 
 /**
- * Yields token ids after `prompt` until a stop token ('end') or maxTokens ('length'). Throws the
+ * Yields tokens after `prompt` until a stop token ('end') or maxTokens ('length'). Throws the
  * signal's reason within one forward pass of its abort. The prompt may not be empty, and prompt
  * plus maxTokens must fit the engine's contextTokens.
  */
@@ -35,7 +36,7 @@ export async function* generate(
   prompt: readonly number[],
   options: GenerateOptions,
   stats: GenerateStats,
-): AsyncGenerator<number, 'end' | 'length'> {
+): AsyncGenerator<Token, 'end' | 'length'> {
   const { maxTokens, stopTokens, sampling, passes = 'trained', signal } = options;
   const begin = performance.now();
   // The last prompt token always runs again: its logits choose the first new token.
@@ -52,7 +53,7 @@ export async function* generate(
       ? sampled(engine, maxTokens, sampling, signal)
       : engine.decode(maxTokens, signal);
   for await (const token of tokens) {
-    if (stopTokens.includes(token)) return 'end';
+    if (stopTokens.includes(token.id)) return 'end';
     yield token;
   }
   return 'length';
@@ -64,11 +65,11 @@ async function* sampled(
   maxTokens: number,
   sampling: Sampling,
   signal?: AbortSignal,
-): AsyncGenerator<number> {
+): AsyncGenerator<Token> {
   const random = seededRandom(sampling.seed);
   for (let generated = 0; generated < maxTokens; generated++) {
     const token = await engine.pick(sampling, random);
     yield token;
-    if (generated + 1 < maxTokens) await engine.prefill([token], { signal });
+    if (generated + 1 < maxTokens) await engine.prefill([token.id], { signal });
   }
 }

@@ -8,6 +8,7 @@ import { partsBytes } from './attention';
 import { Operations, type Activations, type KernelChoice } from './operations';
 import { MATMUL_TOKENS } from './products';
 import { FEW_ROWS, type Stage } from './stage';
+import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
 import type { WeightLoader } from './weights';
 
@@ -64,7 +65,7 @@ export class Model {
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / MATMUL_TOKENS) * MATMUL_TOKENS;
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
-    this.sequence = this.buffer('sequence', (cache.capacity + 1) * 4);
+    this.sequence = this.buffer('sequence', (cache.capacity + 1) * TOKEN_BYTES);
     this.hidden = this.rows('hidden', config.hiddenSize);
     this.groupInput = this.rows('group input', config.hiddenSize);
     this.groupOutput = this.rows('group output', config.hiddenSize);

@@ -2,6 +2,7 @@
  * Logits to the next token id on the CPU: temperature, top-k, top-p, seeded.
  */
 import type { Sampling } from '../protocol';
+import type { Token } from './token';
 
 /** A seeded source of numbers in [0, 1) (mulberry32): the same seed gives the same text. */
 export function seededRandom(seed: number): () => number {
@@ -32,6 +33,13 @@ export function largest(logits: Float32Array, count: number): number[] {
     best.length = Math.min(best.length, count);
   }
   return best;
+}
+
+/** A token with its probability at temperature 1. logits: f32 [vocab]. */
+export function chosen(logits: Float32Array, id: number): Token {
+  const most = logits[argmax(logits)];
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+  return { id, logProbability: logits[id] - most - Math.log(total) };
 }
 
 /** Draws a token id. Temperature 0 is argmax. logits: f32 [vocab], not changed. */

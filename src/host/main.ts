@@ -116,7 +116,7 @@ export function activate(context: vscode.ExtensionContext): Api {
       try {
         const completion = await worker.complete(request, signal, onText);
         if (completion) log.debug('completion', JSON.stringify(completion));
-        return completion?.text;
+        return completion;
       } catch (error) {
         log.error('no completion:', error);
         throw error;

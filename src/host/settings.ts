@@ -20,6 +20,8 @@ export interface Settings {
   maxTokens: number;
   /** How many suggestions to offer who asks by command. */
   choices: number;
+  /** How sure the model must be of a line to suggest it by itself, 0 to 1; 0: of anything. */
+  confidence: number;
   /** Most tokens that a command generates. */
   generateTokens: number;
   extent: 'auto' | 'line' | 'block';
@@ -54,6 +56,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   onBattery: choice(['save', 'manual', 'same']),
   maxTokens: integer(64, 1, 512),
   choices: integer(4, 1, 8),
+  confidence: number(0.3, 0, 1),
   generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
   contextTokens: integer(0, 0, 1_000_000),
@@ -77,6 +80,7 @@ export function readSettings(get: (name: string) => unknown): Settings {
     onBattery: read('onBattery'),
     maxTokens: read('maxTokens'),
     choices: read('choices'),
+    confidence: read('confidence'),
     generateTokens: read('generateTokens'),
     extent: read('extent'),
     contextTokens: read('contextTokens'),
@@ -122,6 +126,16 @@ function integer(standard: number, minimum: number, maximum: number): Setting<nu
     from: (value) =>
       typeof value === 'number' && !Number.isNaN(value)
         ? Math.round(Math.min(maximum, Math.max(minimum, value)))
+        : standard,
+  };
+}
+
+function number(standard: number, minimum: number, maximum: number): Setting<number> {
+  return {
+    schema: { type: 'number', default: standard, minimum, maximum },
+    from: (value) =>
+      typeof value === 'number' && !Number.isNaN(value)
+        ? Math.min(maximum, Math.max(minimum, value))
         : standard,
   };
 }

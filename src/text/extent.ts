@@ -16,10 +16,11 @@ export interface Extent {
   flush(): string;
 }
 
-/** Passes text on until the line that holds its first non-blank character is complete. */
+/** Passes text on until the line that holds its first non-blank character is complete, or loops. */
 export class LineExtent implements Extent {
   ended = false;
   private blank = true;
+  private line = '';
 
   /** What of the next piece belongs to the line; its line break does not. */
   take(piece: string): string {
@@ -27,8 +28,10 @@ export class LineExtent implements Extent {
     if (first < 0) return piece;
     this.blank = false;
     const length = piece.slice(first).search(/[\r\n]/);
-    this.ended = length >= 0;
-    return this.ended ? piece.slice(0, first + length) : piece;
+    const text = length >= 0 ? piece.slice(0, first + length) : piece;
+    this.line += text;
+    this.ended = length >= 0 || endsInCharacterLoop(this.line);
+    return text;
   }
 
   /** Nothing is held back. */

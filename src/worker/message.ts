@@ -96,6 +96,7 @@ function parseRequest(json: unknown): CompletionRequest {
     snippets: parseSnippets(fields),
     maxTokens: fields.integer('maxTokens', 1, 1 << 16),
     extent,
+    confidence: fields.raw('confidence') === undefined ? 0 : fields.number('confidence', 0, 1),
     sampling: {
       temperature: sampling.number('temperature', 0, 100),
       topK: sampling.integer('topK', 0, Number.MAX_SAFE_INTEGER),

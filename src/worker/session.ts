@@ -19,6 +19,7 @@ import {
   type WorkerStats,
 } from '../protocol';
 import { decodeChoices, type Reader } from './choices';
+import { Confidence } from './confidence';
 import { modelFacts } from './facts';
 import { availableMemory } from './memory';
 import { BlockExtent, LineExtent } from '../text/extent';
@@ -238,7 +239,7 @@ export class Session {
   private async *pieces(
     request: CompletionRequest,
     turn: Turn,
-  ): AsyncGenerator<string, 'end' | 'line' | 'length'> {
+  ): AsyncGenerator<string, 'end' | 'line' | 'length' | 'unsure'> {
     const prompt = this.prompt(request, turn);
     if (prompt.length === 0) return 'end';
     const { stopTokens } = this;
@@ -247,11 +248,15 @@ export class Session {
     const options = { maxTokens: this.maxTokens(request), stopTokens, sampling, signal };
     const tokens = generate(this.engine, prompt, options, turn.stats);
     const { decoder, extent } = this.reader(request);
+    const confidence = new Confidence(request.confidence);
     for (;;) {
       const { value, done } = await tokens.next();
       if (!done) turn.generatedTokens++;
-      let text = extent.take(done ? decoder.flush() : decoder.push(value));
+      const piece = done ? decoder.flush() : decoder.push(value.id);
+      if (!done) confidence.take(piece, value.logProbability);
+      let text = extent.take(piece);
       if (done) text += extent.flush();
+      if (confidence.isLacking(done || extent.ended)) return 'unsure';
       if (text !== '') yield text;
       if (extent.ended) return request.extent === 'line' ? 'line' : 'end';
       if (done) return value;

@@ -11,6 +11,6 @@ export async function greedy(
   const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
   const options = { maxTokens, stopTokens: [], sampling: GREEDY, passes: 'exact' as const };
   const tokens: number[] = [];
-  for await (const token of generate(engine, prompt, options, stats)) tokens.push(token);
+  for await (const token of generate(engine, prompt, options, stats)) tokens.push(token.id);
   return { tokens, stats };
 }

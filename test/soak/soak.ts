@@ -95,7 +95,7 @@ export async function soak({ edits, every, leak, onSample }: SoakOptions): Promi
 
 function suggesterOf({ relay }: Editor, syntax: Syntax): Suggester {
   return new Suggester({
-    complete: async (...request) => (await relay.complete(...request))?.text,
+    complete: (...request) => relay.complete(...request),
     choose: (...request) => relay.choose(...request),
     prepare: (...request) => relay.prepare(...request),
     settings: () => readSettings((name) => SETTINGS[name]),

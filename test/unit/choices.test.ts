@@ -26,7 +26,7 @@ function setUp(text: string, texts: string[] = [], more: Partial<SuggesterParts>
   const suggester = new Suggester({
     complete: (_request, _signal, onText) => {
       onText(text);
-      return Promise.resolve(text);
+      return Promise.resolve({ text, reason: 'line' });
     },
     choose: () => {
       asked.choose++;

@@ -4,7 +4,7 @@ import { explain } from '../../src/host/suggest/outcome';
 import type { Place } from '../../src/host/suggest/place';
 import { readSettings } from '../../src/host/settings';
 import { Suggester, type Question, type SuggesterParts } from '../../src/host/suggest/suggester';
-import type { CompletionRequest } from '../../src/protocol';
+import type { CompletionRequest, StopReason } from '../../src/protocol';
 import { extentOf } from '../../src/syntax/extent';
 
 const live = () => new AbortController().signal;
@@ -20,13 +20,13 @@ class Script {
   private readonly runs: {
     signal: AbortSignal;
     onText(piece: string): void;
-    end(text: string | undefined): void;
+    end(completion: { text: string; reason: StopReason } | undefined): void;
     fail(error: Error): void;
     text: string;
   }[] = [];
 
   complete = (request: CompletionRequest, signal: AbortSignal, onText: (piece: string) => void) =>
-    new Promise<string | undefined>((end, fail) => {
+    new Promise<{ text: string; reason: StopReason } | undefined>((end, fail) => {
       this.asked.push(request);
       this.runs.push({ signal, onText, end, fail, text: '' });
       signal.addEventListener('abort', () => end(undefined));
@@ -42,9 +42,9 @@ class Script {
     run.onText(piece);
   }
 
-  async end(): Promise<void> {
+  async end(reason: StopReason = 'line'): Promise<void> {
     const run = this.runs.at(-1)!;
-    run.end(run.text);
+    run.end({ text: run.text, reason });
     await sleep(0);
   }
 
@@ -117,6 +117,35 @@ describe('Suggester', () => {
     });
     const answer = await gone.suggest(placeOf('a¦'), { isAutomatic: true, cancel: live() });
     assert.deepEqual(answer, { kind: 'nothing', reason: { kind: 'lost' } });
+  });
+});
+
+describe('a completion that the model is not sure of', () => {
+  it('is not suggested, with a reason, nor asked for again', async () => {
+    const { script, ask } = setUp({ confidence: 0.4 });
+    const unsure = ask('a¦');
+    script.write('bc');
+    await script.end('unsure');
+    assert.deepEqual(await unsure, { kind: 'nothing', reason: { kind: 'unsure' } });
+    assert.equal(script.asked[0].confidence, 0.4);
+    assert.deepEqual(await ask('a¦'), { kind: 'nothing', reason: { kind: 'unsure' } });
+    assert.equal(script.asked.length, 1);
+    assert.match(explain({ outcome: await unsure, at: 0, elapsedMs: 1 }, 0), /lckv\.confidence/);
+  });
+
+  it('is suggested to who asks by command, also while it is being written', async () => {
+    const { script, ask } = setUp();
+    void ask('a¦');
+    const byHand = ask('a¦', { isAutomatic: false });
+    script.write('bc');
+    await script.end('unsure');
+    assert.equal(script.asked[1].confidence, 0);
+    script.write('bc');
+    await script.end();
+    const outcome = await byHand;
+    assert.ok(outcome.kind === 'suggestion' && outcome.trimmed.insert === 'bc');
+    const again = await ask('a¦');
+    assert.ok(again.kind === 'suggestion' && again.source === 'memory');
   });
 });
 

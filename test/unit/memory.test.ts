@@ -11,7 +11,7 @@ const placeOf = (before: string, after = ''): Place => ({
 });
 
 const put = (memory: Memory, before: string, insert: string, after = '') =>
-  memory.put({ place: placeOf(before, after), trimmed: { insert, replace: 0 }, isWritten: true });
+  memory.put({ place: placeOf(before, after), trimmed: { insert, replace: 0 }, lack: 'trimmed' });
 
 describe('Memory', () => {
   it('keeps the last 200 completions', () => {

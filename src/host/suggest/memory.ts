@@ -1,6 +1,7 @@
 // Finished completions and where they belong, so that typing what is shown, going back and undo
 // need no model. Knows no editor.
 import type { Trimmed } from '../../text/trim';
+import type { Lack } from './outcome';
 import { remaining, type Place } from './place';
 
 /** A completion that the model has finished, and what of it fits into the document. */
@@ -8,8 +9,8 @@ export interface Finished {
   place: Place;
   /** The insert is empty where nothing fits. */
   trimmed: Trimmed;
-  /** The model wrote something, whether or not it fits. */
-  isWritten: boolean;
+  /** What it lacks, where the insert is empty. */
+  lack: Lack;
 }
 
 /** A completion that goes on at a place, and what of it is left to type there. */
@@ -61,6 +62,12 @@ export class Memory {
       if (!found.some(isCovered)) found.push(left);
     }
     return found;
+  }
+
+  /** Forgets one completion. */
+  drop(finished: Finished): void {
+    const index = this.entries.indexOf(finished);
+    if (index >= 0) this.characters -= charactersOf(this.entries.splice(index, 1)[0]);
   }
 
   /** Whether `recall` would find something; does not count as use. */

@@ -19,9 +19,12 @@ export type Reason =
   | { kind: 'language'; language: string }
   | { kind: 'scope'; scope: Scope }
   | { kind: 'loading' | 'generating' | 'superseded' | 'lost' }
-  /** The model wrote nothing, or nothing that fits in. */
-  | { kind: 'blank' | 'trimmed' }
+  /** The model wrote nothing, nothing that fits in, or something it was not sure of. */
+  | { kind: Lack }
   | { kind: 'failed'; message: string };
+
+/** Why a finished completion is none to suggest. */
+export type Lack = 'blank' | 'trimmed' | 'unsure';
 
 /** What came of one question. */
 export type Outcome =
@@ -106,6 +109,8 @@ function because(reason: Reason): string {
       return 'the model had nothing to add here. Type a little more.';
     case 'trimmed':
       return 'what the model wrote is behind the cursor already. Type a little more.';
+    case 'unsure':
+      return `the model was less sure of the line than lckv.confidence wants. ${BY_HAND}.`;
     case 'failed':
       return `${reason.message} The log says more.`;
   }

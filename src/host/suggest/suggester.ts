@@ -2,25 +2,16 @@
 // The newest question wins; a generation is cancelled only when something else is typed than it
 // writes. Knows no editor.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GREEDY, type CompletionRequest, type Snippet } from '../../protocol';
-import { trimCompletion, type Trimmed } from '../../text/trim';
-import { completionWindow } from '../../text/window';
-import { Flight } from './flight';
+import type { CompletionRequest } from '../../protocol';
 import { Memory, type Finished } from './memory';
 import { nothing, type Outcome, type Reason } from './outcome';
-import { Pace } from './pace';
+import { Pilot, trimAt, type Complete } from './pilot';
 import { accepted, type Place } from './place';
-import type { Settings } from '../settings';
-
-/** Asks the worker, telling the text as it comes; undefined when there is no answer. */
-export type Complete = (
-  request: CompletionRequest,
-  signal: AbortSignal,
-  onText: (piece: string) => void,
-) => Promise<string | undefined>;
+import { requestFor, type RequestParts } from './request';
+import { untilAborted } from './wait';
 
 /** What the suggester works with; what is optional is done without. */
-export interface SuggesterParts {
+export interface SuggesterParts extends RequestParts {
   complete: Complete;
   /** Several completions, the likeliest beginning first; undefined as for `complete`. */
   choose?: (
@@ -30,26 +21,19 @@ export interface SuggesterParts {
   ) => Promise<string[] | undefined>;
   /** Has the worker read a prompt while it has nothing else to do. */
   prepare?: (request: CompletionRequest, signal: AbortSignal) => Promise<unknown>;
-  settings(): Settings;
-  /** How far a completion should go where the settings leave it open. */
-  extentAt(place: Place): 'line' | 'block';
-  /** What of other files goes into the prompt for a document, at once. */
-  snippets?(uri: string): readonly Snippet[];
   /** Power is to be saved: the computer runs on battery. */
   isSaving?: () => boolean;
 }
 
 /** How a suggestion is asked for. */
 export interface Question {
-  /** By typing and not by command: it may wait for a pause. */
+  /** By typing and not by command: it may wait for a pause, and for what the model is sure of. */
   isAutomatic: boolean;
   /** Why the model is not to be asked; what is remembered is suggested all the same. */
   onlyMemory?: Reason;
   cancel: AbortSignal;
 }
 
-/** How long a generation goes on that nobody waits for any more, in milliseconds. */
-const ORPHAN_MS = 500;
 /** The least pause before the model is asked while power is to be saved, in milliseconds. */
 const SAVING_DELAY_MS = 300;
 
@@ -59,8 +43,7 @@ export class Suggester {
   readonly generations = { asked: 0, ahead: 0, prepared: 0 };
   private readonly parts: SuggesterParts;
   private readonly memory = new Memory();
-  private readonly pace = new Pace();
-  private flight: Flight | undefined;
+  private readonly pilot: Pilot;
   private shown: Finished | undefined;
   private newest = new AbortController();
   private waiting = 0;
@@ -68,10 +51,10 @@ export class Suggester {
   private preparing = new AbortController();
   /** The first suggestion at a place where all choices are known. */
   private chosenAt: Finished | undefined;
-  private orphaned: NodeJS.Timeout | undefined;
 
   constructor(parts: SuggesterParts) {
     this.parts = parts;
+    this.pilot = new Pilot(parts.complete, this.memory);
   }
 
   /** Somebody waits for a suggestion. */
@@ -86,24 +69,24 @@ export class Suggester {
 
   /** The document that something is being generated for, now or ahead. */
   get generatingFor(): string | undefined {
-    return this.flight?.isActive ? this.flight.place.uri : undefined;
+    return this.pilot.generatingFor;
   }
 
   /** Forgets all completions, as when the model has changed. */
   forget(): void {
     this.memory.clear();
-    this.flight?.cancel();
+    this.pilot.cancel();
   }
 
   /** Lets go of the worker: something else needs it. */
   yield(): void {
     this.newest.abort();
-    this.flight?.cancel();
+    this.pilot.cancel();
   }
 
   /** Takes notice of typing before anything is asked: what runs in vain ends at once. */
   typed(place: Place): void {
-    if (this.flight && !this.flight.isReachable(place)) this.flight.cancel();
+    this.pilot.typed(place);
   }
 
   /** The suggestion for a place, or why there is none. */
@@ -122,7 +105,7 @@ export class Suggester {
       return nothing({ kind: 'failed', message: (error as Error).message });
     } finally {
       this.waiting--;
-      this.watchOrphan();
+      this.pilot.watchOrphan(() => this.busy);
     }
   }
 
@@ -136,8 +119,34 @@ export class Suggester {
     // A line break may be one token with the indentation behind it.
     const before = place.before.slice(0, Math.max(0, place.before.lastIndexOf('\n')));
     // No extent: the text is not the document's, and its tree must not be built for it.
-    const request = this.request({ ...place, before }, 'line');
+    const request = requestFor({ ...place, before }, this.parts, { extent: 'line' });
     await prepare(request, this.preparing.signal).catch(() => {});
+  }
+
+  private async answer(
+    place: Place,
+    { isAutomatic, onlyMemory }: Question,
+    stop: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const remembered = this.recall(place, 'memory', isAutomatic);
+    if (remembered) return remembered;
+    if (onlyMemory) return nothing(onlyMemory);
+
+    const running = this.pilot.adopt(place);
+    if (running) {
+      await untilAborted(stop, running);
+      const taken = stop.aborted ? undefined : this.recall(place, 'running', isAutomatic);
+      if (taken) return taken;
+    } else {
+      const delayMs = isAutomatic ? this.delayMs : 0;
+      if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
+    }
+    if (stop.aborted) return undefined;
+
+    this.generations.asked++;
+    const known = isAutomatic ? {} : { confidence: 0 };
+    await untilAborted(stop, this.pilot.ask(place, requestFor(place, this.parts, known)));
+    return stop.aborted ? undefined : this.recall(place, 'model', isAutomatic);
   }
 
   /** Who asks by command may want to choose. VS Code asks only once, so all must come now. */
@@ -150,48 +159,33 @@ export class Suggester {
     const { choose } = this.parts;
     const { choices } = this.parts.settings();
     if (!choose || choices < 2 || !leader || this.chosenAt === leader) return first;
-    this.flight?.cancel();
-    const texts = await choose(this.request(place), choices, stop).catch(() => undefined);
+    this.pilot.cancel();
+    const request = requestFor(place, this.parts);
+    const texts = await choose(request, choices, stop).catch(() => undefined);
     if (!texts || stop.aborted) return first;
     this.chosenAt = leader;
-    const others = texts.map((text) => ({ place, trimmed: trim(place, text), isWritten: true }));
+    const others = texts.map((text): Finished => {
+      return { place, trimmed: trimAt(place, text), lack: 'trimmed' };
+    });
     const fitting = others.filter(({ trimmed }) => trimmed.insert !== '');
     this.memory.putBehind(leader, fitting.reverse());
     return { ...first, others: this.memory.recallAll(place).slice(1) };
   }
 
-  private async answer(
+  private recall(
     place: Place,
-    { isAutomatic, onlyMemory }: Question,
-    stop: AbortSignal,
-  ): Promise<Outcome | undefined> {
-    const remembered = this.recall(place, 'memory');
-    if (remembered) return remembered;
-    if (onlyMemory) return nothing(onlyMemory);
-
-    if (this.flight?.adopt(place)) {
-      await untilAborted(stop, this.flight.ended);
-      const taken = stop.aborted ? undefined : this.recall(place, 'running');
-      if (taken) return taken;
-    } else {
-      this.flight?.cancel();
-      const delayMs = isAutomatic ? this.delayMs : 0;
-      if (delayMs > 0) await sleep(delayMs, undefined, { signal: stop }).catch(() => {});
-    }
-    if (stop.aborted) return undefined;
-
-    this.generations.asked++;
-    const flight = this.launch(place, (firstTextMs) => this.pace.add(firstTextMs));
-    flight.adopt(place);
-    await untilAborted(stop, flight.ended);
-    return stop.aborted ? undefined : this.recall(place, 'model');
-  }
-
-  private recall(place: Place, source: 'model' | 'running' | 'memory'): Outcome | undefined {
+    source: 'model' | 'running' | 'memory',
+    isAutomatic: boolean,
+  ): Outcome | undefined {
     const recalled = this.memory.recall(place);
     if (!recalled) return undefined;
     const { finished, left } = recalled;
-    if (left.insert === '') return nothing({ kind: finished.isWritten ? 'trimmed' : 'blank' });
+    if (left.insert === '') {
+      if (isAutomatic || finished.lack !== 'unsure') return nothing({ kind: finished.lack });
+      // Who asks by command is told all the same.
+      this.memory.drop(finished);
+      return undefined;
+    }
     const isNew = finished !== this.shown;
     this.shown = finished;
     this.lookAhead(accepted(place, left));
@@ -201,66 +195,14 @@ export class Suggester {
 
   private get delayMs(): number {
     const saving = this.parts.isSaving?.() ? SAVING_DELAY_MS : 0;
-    return Math.max(this.parts.settings().delayMs, this.pace.delayMs, saving);
+    return Math.max(this.parts.settings().delayMs, this.pilot.pace.delayMs, saving);
   }
 
   /** Generates what follows an acceptance while the user reads, where that is cheap. */
   private lookAhead(place: Place): void {
     if (this.parts.isSaving?.()) return;
-    if (!this.pace.isFast || this.generatingFor || this.memory.knows(place)) return;
+    if (!this.pilot.pace.isFast || this.generatingFor || this.memory.knows(place)) return;
     this.generations.ahead++;
-    this.launch(place);
+    this.pilot.lookAhead(place, requestFor(place, this.parts));
   }
-
-  private launch(place: Place, onFirstText?: (ms: number) => void): Flight {
-    const begin = performance.now();
-    let isFirst = true;
-    this.flight = new Flight(place, async (onText, signal) => {
-      const completion = await this.parts.complete(this.request(place), signal, (piece) => {
-        if (isFirst) onFirstText?.(performance.now() - begin);
-        isFirst = false;
-        onText(piece);
-      });
-      if (completion === undefined || signal.aborted) return;
-      const trimmed = trim(place, completion);
-      this.memory.put({ place, trimmed, isWritten: completion.trim() !== '' });
-    });
-    return this.flight;
-  }
-
-  /** Ends a generation that nobody comes back to. */
-  private watchOrphan(): void {
-    clearTimeout(this.orphaned);
-    this.orphaned = setTimeout(() => {
-      if (!this.busy && this.flight?.isAsked) this.flight.cancel();
-    }, ORPHAN_MS).unref();
-  }
-
-  private request(place: Place, known?: CompletionRequest['extent']): CompletionRequest {
-    const { uri, path, language, before, after } = place;
-    const { maxTokens, extent: wanted } = this.parts.settings();
-    const extent = known ?? (wanted === 'auto' ? this.parts.extentAt(place) : wanted);
-    return {
-      path,
-      language,
-      ...completionWindow(before, after),
-      snippets: this.parts.snippets?.(uri) ?? [],
-      maxTokens,
-      extent,
-      sampling: GREEDY,
-    };
-  }
-}
-
-function trim({ language, before: prefix, after: suffix }: Place, completion: string): Trimmed {
-  return trimCompletion({ language, prefix, suffix, completion });
-}
-
-/** Waits for an end, but no longer than until the abort; passes a failure on. */
-async function untilAborted(signal: AbortSignal, ended: Promise<void>): Promise<void> {
-  if (signal.aborted) return;
-  let leave = () => {};
-  const aborted = new Promise<void>((resolve) => (leave = resolve));
-  signal.addEventListener('abort', leave, { once: true });
-  await Promise.race([ended, aborted]).finally(() => signal.removeEventListener('abort', leave));
 }

@@ -1,0 +1,28 @@
+/**
+ * Tokens as the device holds them: `Token` of step.wgsl.
+ */
+
+/** A token that was chosen, and the natural logarithm of its probability among all. */
+export interface Token {
+  id: number;
+  logProbability: number;
+}
+
+export const TOKEN_BYTES = 8;
+
+/** Ids that are given, as the device wants them: Token [ids.length]. */
+export function packTokens(ids: readonly number[]): Uint32Array {
+  const words = new Uint32Array(ids.length * 2);
+  ids.forEach((id, i) => (words[2 * i] = id));
+  return words;
+}
+
+/** The tokens that the device has written: Token [n]. */
+export function unpackTokens(bytes: ArrayBuffer): Token[] {
+  const ids = new Uint32Array(bytes);
+  const numbers = new Float32Array(bytes);
+  return Array.from({ length: bytes.byteLength / TOKEN_BYTES }, (_, i) => ({
+    id: ids[2 * i],
+    logProbability: numbers[2 * i + 1],
+  }));
+}
