@@ -35,7 +35,7 @@ const MEASURES: Record<string, (logs: readonly number[]) => number> = {
   least: (logs) => Math.exp(Math.min(...logs)),
   first: (logs) => Math.exp(logs[0]),
 };
-const THRESHOLDS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6];
+const THRESHOLDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5];
 
 /** Runs the benchmark. */
 export async function confidence(args: string[]): Promise<void> {

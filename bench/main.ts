@@ -7,6 +7,7 @@ import { edit } from './edit';
 import { kernels } from './kernels';
 import { load } from './load';
 import { peers } from './peers';
+import { replay } from './replay';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
 import { trim } from './trim';
@@ -18,6 +19,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['kernels', kernels],
   ['load', load],
   ['peers', peers],
+  ['replay', replay],
   ['shapes', shapes],
   ['sweep', sweep],
   ['trim', trim],

@@ -19,7 +19,7 @@ export interface CompletionRequest {
   maxTokens: number;
   /** 'line' ends at the first newline after some text, 'block' with the block (text/extent.ts). */
   extent: 'line' | 'block';
-  /** Where the model gets less sure of the first line than this, 0 to 1, it stops; absent: 0. */
+  /** Where the first line gets less probable than this, 0 to 1, the model stops; absent: 0. */
   confidence?: number;
   sampling: Sampling;
 }
@@ -89,7 +89,7 @@ export type FromWorker =
 
 /**
  * `end`: the model ended; `line`: the asked line is complete; `length`: maxTokens reached; `unsure`:
- * the first line did not reach the confidence asked for.
+ * the first line got less probable than was asked for.
  */
 export type StopReason = 'end' | 'line' | 'length' | 'unsure' | 'cancelled';
 

@@ -20,7 +20,7 @@ export interface Settings {
   maxTokens: number;
   /** How many suggestions to offer who asks by command. */
   choices: number;
-  /** How sure the model must be of a line to suggest it by itself, 0 to 1; 0: of anything. */
+  /** How probable the model must hold the first line to suggest it by itself, 0 to 1. */
   confidence: number;
   /** Most tokens that a command generates. */
   generateTokens: number;
@@ -56,7 +56,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   onBattery: choice(['save', 'manual', 'same']),
   maxTokens: integer(64, 1, 512),
   choices: integer(4, 1, 8),
-  confidence: number(0.3, 0, 1),
+  confidence: number(0.01, 0, 1),
   generateTokens: integer(256, 1, 2048),
   extent: choice(['auto', 'line', 'block']),
   contextTokens: integer(0, 0, 1_000_000),

@@ -2,8 +2,9 @@
  * Where a completion ends before the model ends it. Pure text: what is stopped here, trim.ts would
  * cut, so no token is decoded in vain; where trimming is in doubt, decoding goes on.
  */
+import { balance } from './brackets';
 import { indentWidth } from './indentation';
-import { isProse, opensBlock } from './lines';
+import { isClosing, isProse, opensBlock } from './lines';
 import { endsInCharacterLoop, endsInLoop } from './repetition';
 
 /** Passes a completion's text on as far as it belongs to what was asked for. */
@@ -53,6 +54,7 @@ const LONG_QUOTES = ['"""', "'''", '`'];
 export class BlockExtent implements Extent {
   ended = false;
   private readonly isCode: boolean;
+  private readonly language: string;
   private readonly prefix: string;
   private readonly cursorLine: string;
   private readonly base: number;
@@ -67,6 +69,7 @@ export class BlockExtent implements Extent {
 
   constructor({ prefix, language }: { prefix: string; language: string }) {
     this.isCode = !isProse(language);
+    this.language = language;
     this.prefix = prefix;
     this.cursorLine = prefix.slice(prefix.lastIndexOf('\n') + 1);
     this.base = indentWidth(this.cursorLine);
@@ -107,7 +110,7 @@ export class BlockExtent implements Extent {
       this.begun = this.opensBlock() && indentWidth(line) > this.base;
     this.line = '';
     this.passed = 0;
-    this.ended ||= endsInLoop(this.lines);
+    this.ended ||= endsInLoop(this.lines) || this.isClosed(line);
   }
 
   private opensBlock(): boolean {
@@ -117,6 +120,22 @@ export class BlockExtent implements Extent {
   /** The line has begun, so that it is known to be inside. */
   private isDecided(): boolean {
     return this.passed > 0 || /^\s*(?:[^\s\w@$"']|\w+\W)/.test(this.line) || !this.isLeft();
+  }
+
+  /** The line closes what the cursor's line and the first one have left open. */
+  private isClosed(line: string): boolean {
+    const [first, ...more] = this.lines;
+    if (
+      this.cursorLine.trim() === '' ||
+      more.length === 0 ||
+      !isClosing(line) ||
+      indentWidth(line) !== this.base
+    )
+      return false;
+    const opening = this.cursorLine + first;
+    const { language } = this;
+    const wasOpen = balance(opening, { language }).open.length > 0;
+    return wasOpen && balance([opening, ...more].join('\n'), { language }).open.length === 0;
   }
 
   /** The line begins something new left of the block, and nothing is open across lines. */

@@ -1,6 +1,6 @@
 /**
- * How sure a model is of what it writes: by the probabilities of the tokens it has chosen, on the
- * first line, as what comes later can only be worse.
+ * How sure a model is of what it writes: the probability of the first line, as it reckons it itself.
+ * With every token it can only fall, so there is no need to wait for the line's end.
  */
 import { LineExtent } from '../text/extent';
 
@@ -8,25 +8,22 @@ import { LineExtent } from '../text/extent';
 export class Confidence {
   private readonly least: number;
   private readonly line = new LineExtent();
-  private logs = 0;
-  private tokens = 0;
+  /** Natural logarithm of the product of the tokens' probabilities. */
+  private log = 0;
 
-  /** least: the geometric mean of the line's probabilities that is asked for, 0 to 1. */
+  /** least: the probability that is asked for, 0 to 1. */
   constructor(least = 0) {
     this.least = least;
+  }
+
+  get isLacking(): boolean {
+    return Math.exp(this.log) < this.least;
   }
 
   /** Takes notice of a token: its text, and the natural logarithm of its probability. */
   take(piece: string, logProbability: number): void {
     if (this.line.ended) return;
     this.line.take(piece);
-    this.logs += logProbability;
-    this.tokens++;
-  }
-
-  /** The line is complete, or nothing more comes, and the model was not sure enough of it. */
-  isLacking(isOver: boolean): boolean {
-    if (this.least === 0 || this.tokens === 0 || !(isOver || this.line.ended)) return false;
-    return Math.exp(this.logs / this.tokens) < this.least;
+    this.log += logProbability;
   }
 }

@@ -256,7 +256,7 @@ export class Session {
       if (!done) confidence.take(piece, value.logProbability);
       let text = extent.take(piece);
       if (done) text += extent.flush();
-      if (confidence.isLacking(done || extent.ended)) return 'unsure';
+      if (confidence.isLacking) return 'unsure';
       if (text !== '') yield text;
       if (extent.ended) return request.extent === 'line' ? 'line' : 'end';
       if (done) return value;

@@ -42,6 +42,13 @@ describe('BlockExtent', () => {
     assert.ok(ended);
   });
 
+  it('ends with the bracket that closes what the line opened, and not before', () => {
+    const { text, ended, read } = passed('f(() => {', '\n  a({\n    b,\n  });\n});\n\ng();\n', 1);
+    assert.equal(text, '\n  a({\n    b,\n  });\n});\n');
+    assert.ok(ended && read === text.length);
+    assert.ok(!passed('if (a) {', '\n  b();\n} else {\n  c();\n', 1).ended);
+  });
+
   it('ends at a dedent in Python, and not at else', () => {
     const prefix = 'def f():\n    if a:\n        ';
     assert.equal(passed(prefix, 'b()\n\nc()\n', 2, 'python').text, 'b()\n\n');

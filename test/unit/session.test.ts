@@ -109,6 +109,16 @@ describe('session', () => {
     assert.deepEqual(Object.keys(timings).sort(), expected);
   });
 
+  it('stops as soon as the first line is less probable than was asked for', async () => {
+    const all = await collect(session.complete(request()));
+    const sure = await collect(session.complete(request({ confidence: 1e-200 })));
+    assert.deepEqual([sure.text, sure.reason], [all.text, 'length']);
+    const unsure = await collect(session.complete(request({ confidence: 1e-9 })));
+    assert.equal(unsure.reason, 'unsure');
+    assert.ok(all.text.startsWith(unsure.text));
+    assert.ok(unsure.timings.generatedTokens < all.timings.generatedTokens);
+  });
+
   it('samples the same text from the same seed', async () => {
     const sampled = async (seed: number) => {
       const sampling = { temperature: 1, topK: 0, topP: 1, seed };

@@ -21,6 +21,7 @@ const env = { LCKV_TEST_RESULTS: resultsFile };
 const settings = {
   'lckv.maxTokens': 12,
   'lckv.choices': 1, // others take seconds without a GPU
+  'lckv.confidence': 0,
   'lckv.generateTokens': 24,
   ...(process.env.LCKV_MODEL ? { 'lckv.model': process.env.LCKV_MODEL } : {}),
   'chat.disableAIFeatures': true,

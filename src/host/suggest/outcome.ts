@@ -110,7 +110,7 @@ function because(reason: Reason): string {
     case 'trimmed':
       return 'what the model wrote is behind the cursor already. Type a little more.';
     case 'unsure':
-      return `the model was less sure of the line than lckv.confidence wants. ${BY_HAND}.`;
+      return `the model held the line for less probable than lckv.confidence. ${BY_HAND}.`;
     case 'failed':
       return `${reason.message} The log says more.`;
   }
