@@ -3,6 +3,7 @@
 
 usage: data.py SHARD.jsonl.xz TOKENIZER OUT_DIR NAME FIRST_EPOCH LAST_EPOCH WORKERS
 Writes OUT_DIR/{epoch}-{NAME}-{chunk}.npy, uint16 [rows, 2048], each under its final name only when complete. Every epoch draws new cursors.
+Ids of a middle and its `<|end|>` carry the bit MIDDLE: training gives them more weight (train.py).
 """
 import bisect
 import json
@@ -20,6 +21,7 @@ import tokenizer as tok
 from snippets import Neighbours, choose
 
 ROW = 2048
+MIDDLE = 1 << 15
 MAX_SUFFIX = ROW // 4        # ids
 MAX_SNIPPETS = ROW // 4      # ids, all together
 SNIPPETS = 0.3               # share of the samples that have some
@@ -148,7 +150,7 @@ def assemble(header, snippets, suffix, prefix, middle):
     for ids in snippets:
         if len(shown) + len(ids) < MAX_SNIPPETS:
             shown += [tok.SNIPPET, *ids]
-    tail = [] if middle is None else middle[:ROW // 2] + [tok.END]
+    tail = [] if middle is None else [i | MIDDLE for i in middle[:ROW // 2] + [tok.END]]
     room = ROW - len(header) - len(shown) - len(suffix) - len(tail) - 3
     prefix = prefix[:room] if middle is None else prefix[max(0, len(prefix) - room):]
     return [tok.PATH, *header, *shown, tok.SUFFIX, *suffix, tok.PREFIX, *prefix, *tail]

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Short equal runs of several layouts from scratch: same rows, order, seed and steps. Shows what condensing costs.
 
-usage: pilot.py ROWS_DIR HELDOUT.jsonl.xz TOKENIZER OUT.jsonl M_IDS SECONDS
-Prints and writes one JSON line a run: held-out bits per byte, seconds of training, bytes of keys and values a token (bf16) and, for LCKV,
-bits per byte, error of the keys and values and share of equal greedy ids by passes. No run begins after SECONDS.
+usage: pilot.py ROWS_DIR HELDOUT.jsonl.xz TOKENIZER OUT.jsonl M_IDS SECONDS [RUN,...]
+Prints and writes one JSON line a run: held-out bits per byte, share of the lines completed exactly, seconds of training, bytes of keys and
+values a token (bf16). No run begins after SECONDS. `converted` goes on from what `standard` leaves half-way in OUT.jsonl.half.pt, and waits for it.
 """
 import json
+import os
 import random
 import sys
 import time
@@ -13,10 +14,10 @@ from dataclasses import replace
 
 import torch
 
+import cases
 import data
 import tokenizer as tok
-from convergence import convergence
-from evaluate import bits_per_byte, nats, windows
+from evaluate import LINE_IDS, bits_per_byte, complete, nats, windows
 from model import LCKV
 from model_config import Config
 from train import ACCUMULATE, MICRO, Rows, head_loss, optimizers, rate
@@ -26,6 +27,7 @@ STANDARD = '0_1_2_3_4_5_6_7_8_9_10_11'
 MIDDLE = '0_5_5_5_5_5_5_5_5_5_5_11'
 PAPER = '0_10_10_10_10_10_10_10_10_10_10_11'
 WINDOWS = 160
+LINES = 0.2                # share of the line cases
 
 
 def passes(config, done):
@@ -45,16 +47,16 @@ def converted(state, config):
 
 
 def train(model, rows, steps, first=0, keep=None):
-    """Trains from step `first` to `steps`; keep: (step, dict) is given the weights of that step. -> (model, seconds)"""
+    """Trains from step `first` to `steps`; keep: (step, path) for the weights after that many steps. -> seconds"""
     opts, loss_fn = optimizers(model), torch.compile(head_loss)
     begin = None
     for step in range(first, steps):
         done = step / steps
         n, g = passes(model.c, done)
         for _ in range(ACCUMULATE):
-            ids = rows.next(MICRO)
+            ids, _ = rows.next(MICRO)
             with torch.autocast('cuda', torch.bfloat16):
-                loss = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids) / ACCUMULATE
+                loss = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, torch.zeros_like(ids, dtype=torch.bool))[0] / ACCUMULATE
             loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o, peak in opts:
@@ -66,52 +68,55 @@ def train(model, rows, steps, first=0, keep=None):
             torch.cuda.synchronize()
             begin = time.time()
         if keep and step + 1 == keep[0]:
-            keep[1].update({k: w.detach().clone() for k, w in model.state_dict().items()})
+            torch.save(model.state_dict(), f'{keep[1]}.tmp')
+            os.rename(f'{keep[1]}.tmp', keep[1])
     torch.cuda.synchronize()
     return time.time() - begin
 
 
-def figures(model, found, bytes_of):
-    """Held-out figures of a trained model."""
-    def bits(windows, **how):
-        return bits_per_byte(windows, nats(model, windows, **how), bytes_of)['all']['bits_per_byte']
-    if not model.c.group():
-        return dict(bits_per_byte=bits(found))
-    full = [torch.tensor([ids], device='cuda') for _, ids, _ in found if len(ids) == data.ROW][:24]
-    few = found[:48]
-    by_passes = {n: bits(few, no_grad_passes=n - 1, grad_passes=1) for n in range(1, 13)}
-    return dict(bits_per_byte=bits(found), by_passes=by_passes, convergence=convergence(model, full))
+def lines_exact(model, prompts, lines):
+    answers = complete(model, prompts, lines, True, LINE_IDS)
+    return round(sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers) / len(answers), 4)
 
 
-def main(rows_dir, heldout, tokenizer_path, out, m_ids, seconds):
+def main(rows_dir, heldout, tokenizer_path, out, m_ids, seconds, runs='standard,middle,converted,paper'):
     end = time.time() + float(seconds)
     torch.set_float32_matmul_precision('high')
     torch._dynamo.config.cache_size_limit = 64
-    tokenizer, docs = tok.load(tokenizer_path), data.load_docs(heldout)
+    tokenizer, docs = tok.load(tokenizer_path), cases.documents(heldout)
+    prompts, lines = cases.Prompts(tokenizer), [c for c in cases.make(docs, LINES) if c['kind'] == 'line']
     random.Random(3).shuffle(docs)
     names = [tokenizer.id_to_token(i) for i in range(tok.VOCABULARY)]
     bytes_of = [0 if n in tok.SPECIALS else len(n) for n in names]
     found = windows(docs, tokenizer, 300_000)
     found = random.Random(5).sample(found, min(len(found), WINDOWS))
     steps = round(float(m_ids) * 1e6 / (MICRO * ACCUMULATE * data.ROW))
-    half = {}
-    for name, layout, first in (('standard', STANDARD, 0), ('middle', MIDDLE, 0), ('converted', MIDDLE, steps // 2), ('paper', PAPER, 0)):
+    half = f'{out}.half.pt'
+    known = dict(standard=(STANDARD, 0), middle=(MIDDLE, 0), converted=(MIDDLE, steps // 2), paper=(PAPER, 0))
+    for name in runs.split(','):
+        layout, first = known[name]
         if time.time() > end:
             break
         torch.manual_seed(0)
         config = replace(Config(), layer_types=layout)
         model, rows = LCKV(config).cuda(), Rows(rows_dir)
         if first:
-            model.load_state_dict(converted(half, config))
+            while not os.path.exists(half):
+                time.sleep(1)
+            model.load_state_dict(converted(torch.load(half, weights_only=True), config))
             for _ in range(first * ACCUMULATE):
                 rows.next(MICRO)
         model.compile()
         took = train(model, rows, steps, first, (steps // 2, half) if name == 'standard' else None)
+        plain = LCKV(config).cuda()                          # not compiled: windows and prompts have many lengths
+        plain.load_state_dict(model.state_dict())
         with torch.no_grad():
-            result = figures(model.eval(), found, bytes_of)
+            bits = bits_per_byte(found, nats(plain.eval(), found), bytes_of)['all']['bits_per_byte']
+            exact = lines_exact(plain, prompts, lines)
         kept = len(set(config.sources()))
         line = json.dumps(dict(run=name, layout=layout, m_ids=round(steps * MICRO * ACCUMULATE * data.ROW / 1e6, 1), first_step=first, steps=steps,
-                               seconds=round(took, 1), kv_bytes=kept * 2 * config.num_key_value_heads * config.head_dim * 2, **result))
+                               seconds=round(took, 1), kv_bytes=kept * 2 * config.num_key_value_heads * config.head_dim * 2,
+                               bits_per_byte=bits, lines_exact=exact))
         print(line, flush=True)
         with open(out, 'a') as f:
             f.write(line + '\n')

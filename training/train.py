@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [--from PIECES_DIR] [--tiny]
+On several GPUs: torchrun --nproc_per_node N train.py ...; each takes its share of every file of rows.
 
 Everything is a function of the share of the time budget that is spent, so the learning rate always reaches zero in time.
 --from continues from a release (its model.safetensors, whole or in pieces) with a lower peak and the last stages of passes only.
@@ -12,16 +13,18 @@ import time
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
 import tokenizer as tok
-from data import ROW
+from data import MIDDLE, ROW
 from export import read_release, restored_state
 from model import LCKV
 from model_config import Config
 from optim import Muon
 
-MICRO, ACCUMULATE = 32, 2                    # rows of 2048 ids: 131 k ids a step
+MICRO, ACCUMULATE = 32, 2                    # rows of 2048 ids: 131 k ids a step and GPU
+MIDDLE_WEIGHT, END_WEIGHT = 6, 12            # of the ids to be completed, a thirtieth of all; of their end, which in the prefix looks like any other
 PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
 WARMUP, DECAY_FROM = 0.02, 0.35
 STAGES = [(0.6, 1, 1), (0.8, 3, 2), (1.01, 5, 2)]      # until this share of the time: passes without and with gradient
@@ -38,9 +41,11 @@ def stage(stages, done):
 
 
 class Rows:
-    """Endless batches from the row files, in order of their names, each file once before any is repeated. New files are picked up."""
+    """Endless batches from the row files, in order of their names, each file once before any is repeated. New files are picked up.
+    share: (rank, of how many) that take turns at the rows."""
 
-    def __init__(self, folder, used=()):
+    def __init__(self, folder, used=(), share=(0, 1)):
+        self.share = share
         self.folder, self.used, self.round, self.rng = folder, set(used), list(used), np.random.default_rng(0)
         self.buffer, self.at, self.repeats = np.zeros((0, ROW), np.uint16), 0, 0
 
@@ -56,23 +61,27 @@ class Rows:
         take = fresh[:8]
         self.used.update(take)
         left = self.buffer[self.at:]
-        self.buffer = np.concatenate([left] + [np.load(os.path.join(self.folder, n)) for n in take])
+        self.buffer = np.concatenate([left] + [np.load(os.path.join(self.folder, n))[self.share[0]::self.share[1]] for n in take])
         self.rng.shuffle(self.buffer)
         self.at = 0
 
     def next(self, rows):
-        """int64 ids [rows, ROW] on the GPU"""
+        """int64 ids [rows, ROW] on the GPU, and which of them are of a middle"""
         while len(self.buffer) - self.at < rows:
             self.refill()
         batch = self.buffer[self.at:self.at + rows].astype(np.int32)
         self.at += rows
-        return torch.from_numpy(batch).pin_memory().to('cuda', non_blocking=True).long()
+        batch = torch.from_numpy(batch).pin_memory().to('cuda', non_blocking=True).long()
+        return batch & (MIDDLE - 1), batch >= MIDDLE
 
 
-def head_loss(weight, hidden, ids):
-    """Mean next-token loss over what is not padding. hidden [B, T, C], ids [B, T]."""
-    logits = F.linear(hidden[:, :-1], weight)
-    return F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), ignore_index=tok.PAD)
+def head_loss(weight, hidden, ids, middle):
+    """Weighted mean of the next-token loss, and the plain means over all ids and over those of middles. hidden [B, T, C], ids, middle [B, T]."""
+    logits, targets, middle = F.linear(hidden[:, :-1], weight), ids[:, 1:].flatten(), middle[:, 1:].flatten()
+    loss = F.cross_entropy(logits.flatten(0, 1).float(), targets, reduction='none')
+    every, middle = (targets != tok.PAD).float(), middle.float()
+    heavy = every + middle * ((MIDDLE_WEIGHT - 1) + (targets == tok.END) * (END_WEIGHT - MIDDLE_WEIGHT))
+    return (loss * heavy).sum() / heavy.sum(), torch.stack([(loss * w).sum() / w.sum().clamp(min=1) for w in (every, middle)]).detach()
 
 
 def flops_per_token(c, no_grad, grad):
@@ -98,12 +107,34 @@ def budget(work, seconds):
     return seconds
 
 
+def average_gradients(parameters, world):
+    """The mean over all GPUs, in one message."""
+    if world > 1:
+        grads = [p.grad for p in parameters]
+        flat = torch.cat([g.flatten() for g in grads])
+        dist.all_reduce(flat)
+        torch._foreach_copy_(grads, [f.view_as(g) / world for f, g in zip(flat.split([g.numel() for g in grads]), grads)])
+
+
+def shared(value, world):
+    """The first process's value of a number, so that all take the same step."""
+    if world == 1:
+        return value
+    box = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(box, 0)
+    return box.item()
+
+
 def save(path, model, opts, **progress):
     torch.save(dict(model=model.state_dict(), optimizers=[o.state_dict() for o, _ in opts], **progress), f'{path}.tmp')
     os.rename(f'{path}.tmp', path)
 
 
 def main(rows_dir, work, seconds, release=None, tiny=False):
+    rank, world = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
+    torch.cuda.set_device(rank)
+    if world > 1:
+        dist.init_process_group('cpu:gloo,cuda:nccl')
     torch.manual_seed(0)
     torch.set_float32_matmul_precision('high')
     torch._dynamo.config.cache_size_limit = 64
@@ -120,48 +151,52 @@ def main(rows_dir, work, seconds, release=None, tiny=False):
             o.load_state_dict(s)
         step, tokens, before, used = state['step'], state['tokens'], state['elapsed'], state['used']
     model.compile()
-    loss_fn = torch.compile(head_loss)
-    rows, log = Rows(rows_dir, used), open(f'{work}/train.jsonl', 'a')
+    loss_fn, parameters = torch.compile(head_loss), list(model.parameters())
+    rows, log = Rows(rows_dir, used, (rank, world)), open(f'{work}/train.jsonl' if rank == 0 else os.devnull, 'a')
     for _, n, g in stages:                                  # compile before the clock starts, while the first rows are being made
         with torch.autocast('cuda', torch.bfloat16):
             ids = torch.randint(c.vocab_size, (MICRO, ROW), device='cuda')
-            loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids).backward()
+            loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, ids > 9)[0].backward()
     model.zero_grad(set_to_none=True)
     print('compiled', flush=True)
     rows.refill()
+    shared(0, world)                                        # wait for one another
     begin = mark = saved = time.time()
     mark_tokens, losses = tokens, []
     while True:
-        done = (before + time.time() - begin) / seconds
+        done = shared((before + time.time() - begin) / seconds, world)
         if done >= 1:
             break
         n, g = stage(stages, done)
         for _ in range(ACCUMULATE):
-            ids = rows.next(MICRO)
+            ids, middle = rows.next(MICRO)
             with torch.autocast('cuda', torch.bfloat16):
-                loss = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids) / ACCUMULATE
-            loss.backward()
-            losses.append(loss.detach() * ACCUMULATE)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                loss, plain = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, middle)
+            (loss / ACCUMULATE).backward()
+            losses.append(plain)
+        average_gradients(parameters, world)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for o, peak in opts:
             for group in o.param_groups:
                 group['lr'] = peak * factor * rate(done)
             o.step()
         model.zero_grad(set_to_none=True)
-        step, tokens = step + 1, tokens + ids.numel() * ACCUMULATE
+        step, tokens = step + 1, tokens + ids.numel() * ACCUMULATE * world
         if step % 20 == 0:
-            mean, now = torch.stack(losses).mean().item(), time.time()
+            (mean, mean_middle), now = torch.stack(losses).mean(0).tolist(), time.time()
             speed = (tokens - mark_tokens) / (now - mark)
-            log.write(json.dumps(dict(step=step, tokens=tokens, seconds=round(before + now - begin, 1), loss=round(mean, 4), passes=[n, g],
+            log.write(json.dumps(dict(step=step, tokens=tokens, seconds=round(before + now - begin, 1), loss=round(mean, 4), middle=round(mean_middle, 4), passes=[n, g],
                                       tokens_per_second=round(speed), tflops=round(speed * flops_per_token(c, n, g) / 1e12, 1),
                                       lr=round(factor * rate(done), 4), files=len(rows.used), repeats=rows.repeats)) + '\n')
             log.flush()
             assert mean == mean, 'loss is not a number'
             mark, mark_tokens, losses = now, tokens, []
             seconds = budget(work, seconds)
-            if now - saved > 120:
+            if now - saved > 120 and rank == 0:
                 save(f'{work}/latest.pt', model, opts, step=step, tokens=tokens, elapsed=before + now - begin, used=sorted(rows.used))
                 saved = now
+    if rank:
+        return
     save(f'{work}/final.pt', model, [], step=step, tokens=tokens, elapsed=seconds, used=[])
     print(f'finished: {step} steps, {tokens / 1e6:.1f} M tokens', flush=True)
 
