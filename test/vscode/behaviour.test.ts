@@ -90,6 +90,15 @@ describe('LCKV while someone types', () => {
     assert.notEqual(last(), 'manual');
   });
 
+  it('comes only by command where the model is less sure than the setting says', async () => {
+    await settings().update('confidence', 1, Global);
+    await python('unsure');
+    await answer('unsure', 'type', { text: 's' });
+    await trigger();
+    assert.equal(last(), 'suggestion');
+    await settings().update('confidence', 0, Global);
+  });
+
   it('pauses and resumes', async () => {
     await run('lckv.pause');
     await reach('paused');
@@ -151,7 +160,11 @@ describe('LCKV while someone types', () => {
     const { prepared } = api.generations();
     await python(`read ahead ${'x = 1 '.repeat(20)}`);
     await until(() => api.generations().prepared > prepared, 'reading', 10_000);
-    await sleep(8000);
+    // It has been read when what the worker holds grows no more.
+    for (let held = -1, now = 0; now !== held; now = (await api.workerStats())!.heldTokens) {
+      held = now;
+      await sleep(2000);
+    }
     await trigger();
     const { reusedTokens, promptTokens } = api.lastTimings()!;
     assert.ok(reusedTokens / promptTokens > 0.8, `${reusedTokens} of ${promptTokens}`);

@@ -9,7 +9,7 @@ export async function run(): Promise<void> {
   const record = (result: object) => {
     if (file) appendFileSync(file, JSON.stringify(result) + '\n');
   };
-  const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false, retries: 2 });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false });
   for (const name of readdirSync(__dirname))
     if (name.endsWith('.test.js')) mocha.addFile(join(__dirname, name));
 

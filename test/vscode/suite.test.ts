@@ -54,10 +54,12 @@ describe('LCKV in VS Code', () => {
       const timings = api.lastTimings();
       if (timings && timings !== last) seen.add(timings);
     }
-    // What was generated may be cut into other tokens than what is typed: a line at most is read anew.
-    const fresh = [...seen].map(({ reusedTokens, promptTokens }) => promptTokens - reusedTokens);
-    assert.ok(fresh.length >= 3, `only ${fresh.length} completions`);
-    assert.ok(Math.max(...fresh) <= 20, fresh.join(' '));
+    const shares = [...seen].map(({ reusedTokens, promptTokens }) => reusedTokens / promptTokens);
+    assert.ok(shares.length >= 3, `only ${shares.length} completions`);
+    const told = [...seen].map(
+      ({ reusedTokens, promptTokens }) => `${reusedTokens}/${promptTokens}`,
+    );
+    assert.ok(Math.min(...shares) >= 0.95, told.join(' '));
   });
 
   it('comes back after its worker was killed', async () => {
