@@ -48,7 +48,7 @@ export async function testTrust({ page, server }, folder, record) {
       await page.click('.quick-input-widget .monaco-list-row:has-text("Manage Workspace Trust")');
       await page.click('.workspace-trust-editor .monaco-button:has-text("Trust")');
       await page.waitForSelector('[id="status.workspaceTrust"]', { state: 'detached' });
-      await page.keyboard.press('Escape');
+      await page.click('.monaco-modal-editor-block .codicon-close');
       await page.click('[id="status.notifications"]');
       await page.waitForSelector('.notifications-center >> text=/evil/', { timeout: 60_000 });
       await page.screenshot({ path: join(folder, 'trusted.png') });
