@@ -15,7 +15,7 @@ out=${OUT:-/tmp/out}
 store=${LCKV_DEVICE:-/tmp/lckv-device}
 mkdir -p "$out" "$store"
 
-cp "$folder"/part-* "$store" 2>/dev/null
+cp "$folder"/part-* .carry-llama/*-part-* "$store" 2>/dev/null
 have=$(ls "$store"/part-* 2>/dev/null | wc -l) want=$(cat "$folder/parts")
 if [ "$have" -lt "$want" ]; then
   echo "$have of $want parts are here. Send the others in a further call."
@@ -33,7 +33,6 @@ export PATH="$store/bin:$PATH"
 # llama.cpp, if all parts of it have come (bench/pack-llama.sh)
 for count in .carry-llama/llama-*-parts; do
   name=$(basename "$count" -parts)
-  cp .carry-llama/"$name"-part-* "$store" 2>/dev/null
   if [ -f "$count" ] && [ "$(ls "$store/$name"-part-* 2>/dev/null | wc -l)" -eq "$(cat "$count")" ]; then
     mkdir -p "$store/peers"
     [ -f "$store/peers/$name" ] || cat "$store/$name"-part-* | unpack | tar -x -C "$store/peers"

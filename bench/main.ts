@@ -4,9 +4,12 @@
 import { confidence } from './confidence';
 import { decode } from './decode';
 import { edit } from './edit';
+import { headline } from './headline';
 import { kernels } from './kernels';
 import { load } from './load';
+import { memory } from './memory';
 import { peers } from './peers';
+import { plot } from './plot';
 import { replay } from './replay';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
@@ -16,9 +19,12 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['confidence', confidence],
   ['decode', decode],
   ['edit', edit],
+  ['headline', headline],
   ['kernels', kernels],
   ['load', load],
+  ['memory', memory],
   ['peers', peers],
+  ['plot', plot],
   ['replay', replay],
   ['shapes', shapes],
   ['sweep', sweep],

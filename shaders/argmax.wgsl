@@ -1,8 +1,8 @@
 // The next token of a row is its largest logit's index, the lowest one where several are equal. It
 // joins the sequence after the row's branch with the logarithm of its probability, and the step
-// becomes that of a pass for these tokens, so that passes can follow one another without the CPU.
-// logits: f32 [rows][STRIDE]; sequence: Token [slots]. One workgroup. ALL_ROWS: as many rows as the
-// pass has; otherwise one.
+// becomes that of a pass for this token, so that passes can follow one another without the CPU; with
+// ALL_ROWS, advance.wgsl does that.
+// logits: f32 [rows][STRIDE]; sequence: Token [slots]. A workgroup owns a row.
 @group(0) @binding(0) var<storage, read> logits: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> sequence: array<Token>;
 @group(0) @binding(2) var<storage, read_write> step: Step;
@@ -11,7 +11,6 @@ var<workgroup> best_value: array<f32, LANES>;
 var<workgroup> best_index: array<u32, LANES>;
 // Sums of exp(logit - best_value).
 var<workgroup> totals: array<f32, LANES>;
-var<workgroup> row_count: u32;
 
 fn is_better(a: u32, b: u32) -> bool {
   let equal = best_value[a] == best_value[b];
@@ -58,14 +57,10 @@ fn largest(row: u32, lane: u32) -> Token {
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let token = largest(group.x, lane);
+  if (lane != 0u) { return; }
   let next = end_position();
-  if (lane == 0u) { row_count = select(1u, step.count, ALL_ROWS); }
-  let rows = workgroupUniformLoad(&row_count);
-  for (var row = 0u; row < rows; row++) {
-    let token = largest(row, lane);
-    if (lane == 0u) { sequence[slot(row, next)] = token; }
-    workgroupBarrier();
-  }
-  if (lane == 0u) { step = Step(next, rows, 0u, step.branch_slots, step.branch_start); }
+  sequence[slot(group.x, next)] = token;
+  if (!ALL_ROWS) { step = Step(next, 1u, 0u, step.branch_slots, step.branch_start); }
 }

@@ -1,24 +1,26 @@
 // Attention of one to a few new tokens: one part of the positions for one head of one row, which
 // input_merge.wgsl joins with the other parts (lckv.md section 2).
 // q: f32 [T][QKV_STRIDE], rotated and scaled; keys (rotated), values: f32 [slots][KV_WIDTH]; parts:
-// f32 [T][MAX_SPLITS][HEADS * HEAD_DIM]; totals: [T][MAX_SPLITS][HEADS] of (highest score, sum).
+// f32 [T][MAX_SPLITS][HEADS][PART], a part of a head's output and then its highest score and sum of
+// weights.
 // An online softmax over blocks of LANES positions: a lane scores one position, then COLUMNS lanes
 // share the columns of the output and every GROUPS-th position.
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> keys: array<vec4f>;
 @group(0) @binding(2) var<storage, read> values: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> totals: array<vec2f>;
-@group(0) @binding(5) var<uniform> step: Step;
+@group(0) @binding(4) var<uniform> step: Step;
 
 const WIDTH4 = HEAD_DIM / 4u;
 const COLUMNS = min(WIDTH4, LANES);
 const GROUPS = LANES / COLUMNS;
+/// Loads of values that an invocation has under way.
+const TOGETHER = 4u;
 /// Columns of a lane.
 const TURNS = (WIDTH4 + COLUMNS - 1u) / COLUMNS;
 const LOWEST = -3.0e38;
 var<workgroup> query: array<vec4f, WIDTH4>;
-var<workgroup> weights: array<f32, LANES>;
+var<workgroup> shares: array<f32, LANES>;
 var<workgroup> partial: array<vec4f, LANES>;
 
 fn attend(head: u32, split: u32, row: u32, lane: u32) {
@@ -43,23 +45,32 @@ fn attend(head: u32, split: u32, row: u32, lane: u32) {
     score = select(LOWEST, score, position < end);
     let higher = max(top, max_of_all(score, lane));
     let weight = select(0.0, exp(score - higher), position < end);
-    weights[lane] = weight;
+    shares[lane] = weight;
     let keep = exp(top - higher);
     total = total * keep + sum_of_all(weight, lane);
     top = higher;
 
-    let count = min(LANES, end - block);
+    let count = select(0u, min(LANES, end - block), lane < GROUPS * COLUMNS);
     for (var turn = 0u; turn < TURNS; turn++) { output[turn] *= keep; }
-    for (var i = lane / COLUMNS; i < count && lane < GROUPS * COLUMNS; i += GROUPS) {
-      let source = slot(row, block + i) * (KV_WIDTH / 4u) + offset + lane % COLUMNS;
+    // TOGETHER at a time, so that loads need not wait for one another.
+    for (var i = lane / COLUMNS; i < count; i += GROUPS * TOGETHER) {
       for (var turn = 0u; turn < TURNS; turn++) {
-        output[turn] += weights[i] * values[source + turn * COLUMNS];
+        var v: array<vec4f, TOGETHER>;
+        for (var k = 0u; k < TOGETHER; k++) {
+          let position = min(block + i + k * GROUPS, end - 1u);
+          let source = slot(row, position) * (KV_WIDTH / 4u) + offset + lane % COLUMNS;
+          v[k] = values[source + turn * COLUMNS];
+        }
+        for (var k = 0u; k < TOGETHER; k++) {
+          let at = i + k * GROUPS;
+          output[turn] += select(0.0, shares[min(at, LANES - 1u)], at < LANES) * v[k];
+        }
       }
     }
     workgroupBarrier();
   }
 
-  let target_at = (row * MAX_SPLITS + split) * HEADS + head;
+  let target_at = ((row * MAX_SPLITS + split) * HEADS + head) * (PART / 4u);
   for (var turn = 0u; turn < TURNS; turn++) {
     partial[lane] = output[turn];
     workgroupBarrier();
@@ -67,9 +78,9 @@ fn attend(head: u32, split: u32, row: u32, lane: u32) {
     if (lane < COLUMNS && column < WIDTH4) {
       var sum = partial[lane];
       for (var g = 1u; g < GROUPS; g++) { sum += partial[g * COLUMNS + lane]; }
-      parts[target_at * WIDTH4 + column] = sum;
+      parts[target_at + column] = sum;
     }
     workgroupBarrier();
   }
-  if (lane == 0u) { totals[target_at] = vec2f(top, total); }
+  if (lane == 0u) { parts[target_at + WIDTH4] = vec4f(top, total, 0.0, 0.0); }
 }

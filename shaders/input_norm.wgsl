@@ -11,6 +11,6 @@ fn input8(row: u32, block: u32) -> mat2x4f {
   if (ONE_ROW) { at = (step.logit_row * BLOCKS + block) * 2u; }
   let low = h[at];
   let high = h[at + 1u];
-  squares[row] += dot(low, low) + dot(high, high);
+  squares[row % TOKENS] += dot(low, low) + dot(high, high);
   return mat2x4f(low * norm[block * 2u], high * norm[block * 2u + 1u]);
 }

@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let a = load8(rows.x, block);
     let b = load8(rows.y, block);
     for (var t = 0u; t < TOKENS; t++) {
-      let v = input8(t, block);
+      let v = input8(group.y * TOKENS + t, block);
       sum[t] += vec2f(dot(a[0], v[0]) + dot(a[1], v[1]), dot(b[0], v[0]) + dot(b[1], v[1]));
     }
   }
@@ -26,12 +26,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = lane; i < TOKENS * UNITS; i += LANES) {
     let pair = group.x * UNITS + i % UNITS;
     let t = i / UNITS;
+    let token = group.y * TOKENS + t;
     var total = vec3f(0.0);
     for (var j = 0u; j < LANES_PER_UNIT; j++) {
       total += partial[t * LANES + i % UNITS * LANES_PER_UNIT + j];
     }
     var scale = 1.0;
     if (NORM) { scale = inverseSqrt(total.z / f32(WIDTH) + EPS); }
-    if (t < step.count && pair < PAIR_COUNT) { emit(t, pair, total.xy * scale); }
+    if (token < step.count && pair < PAIR_COUNT) { emit(token, pair, total.xy * scale); }
   }
 }

@@ -1,4 +1,4 @@
-// Products of a matrix with one to TOKENS rows, for devices with subgroups of any size: decode.
+// Products of a matrix with a few rows, TOKENS at a time, for devices with subgroups of any size: decode.
 // An input_*.wgsl says what is multiplied, an output_*.wgsl which two rows of the matrix make a pair
 // and what becomes of their products. A workgroup owns UNITS units of PAIRS pairs, dealt out to its
 // subgroups; the lanes of a subgroup stride over the blocks of 8 columns, so that neighbours read
@@ -8,7 +8,7 @@
 /// With NORM, sums of squares of the columns that this invocation has taken, by row.
 var<private> squares: array<f32, TOKENS>;
 
-fn unit(first: u32, lane: u32, lanes: u32) {
+fn unit(first: u32, first_token: u32, lane: u32, lanes: u32) {
   var sum: array<array<vec2f, PAIRS>, TOKENS>;
   // Said outright: Dawn zeroes a variable of a loop only once.
   for (var t = 0u; t < TOKENS; t++) {
@@ -24,7 +24,7 @@ fn unit(first: u32, lane: u32, lanes: u32) {
       b[p] = load8(rows.y, block);
     }
     for (var t = 0u; t < TOKENS; t++) {
-      let v = input8(t, block);
+      let v = input8(first_token + t, block);
       for (var p = 0u; p < PAIRS; p++) {
         sum[t][p] += vec2f(
           dot(a[p][0], v[0]) + dot(a[p][1], v[1]),
@@ -38,7 +38,10 @@ fn unit(first: u32, lane: u32, lanes: u32) {
     if (NORM) { scale = inverseSqrt(subgroupAdd(squares[t]) / f32(WIDTH) + EPS); }
     for (var p = 0u; p < PAIRS; p++) {
       let product = subgroupAdd(sum[t][p]) * scale;
-      if (lane == 0u && t < step.count && first + p < PAIR_COUNT) { emit(t, first + p, product); }
+      let token = first_token + t;
+      if (lane == 0u && token < step.count && first + p < PAIR_COUNT) {
+        emit(token, first + p, product);
+      }
     }
   }
 }
@@ -54,6 +57,6 @@ fn main(
   for (var i = subgroup; i < UNITS; i += subgroups) {
     let first = (group.x * UNITS + i) * PAIRS;
     if (first >= PAIR_COUNT) { break; }
-    unit(first, lane, lanes);
+    unit(first, group.y * TOKENS, lane, lanes);
   }
 }

@@ -7,7 +7,6 @@ import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
 import type { Constants, Kernel, KernelCompiler } from './kernel';
 import type { Fragment } from './products';
-import { FEW_ROWS } from './stage';
 import attendSource from '../../shaders/attend.wgsl';
 import attendSplitSource from '../../shaders/attend_split.wgsl';
 import inputMergeSource from '../../shaders/input_merge.wgsl';
@@ -32,14 +31,6 @@ const SPLIT_LANES = 128;
 /** Workgroups that keep a GPU busy; more of them only make more to merge. */
 const BUSY_WORKGROUPS = 256;
 const MAX_SPLITS = 16;
-
-/** Where attend_split.wgsl leaves what input_merge.wgsl joins. */
-export interface AttentionParts {
-  /** f32 [FEW_ROWS][maxSplits][H * K]. */
-  parts: GPUBuffer;
-  /** f32 [FEW_ROWS][maxSplits][H][2]: highest score and sum of weights. */
-  totals: GPUBuffer;
-}
 
 /** Compiles attention for one model. */
 export class Attention {
@@ -90,7 +81,7 @@ export class Attention {
   }
 
   /** Attention of a few rows, shared out by positions. */
-  split(layer: number, qkv: GPUBuffer, { parts, totals }: AttentionParts): Promise<Kernel> {
+  split(layer: number, qkv: GPUBuffer, parts: GPUBuffer): Promise<Kernel> {
     const { heads: H } = this.config;
     return this.compiler.compile({
       label: 'attend split',
@@ -104,28 +95,20 @@ export class Attention {
       ],
       constants: {
         ...this.constants(layer),
+        ...this.partConstants,
         LANES: SPLIT_LANES,
-        HEADS: H,
-        MAX_SPLITS: this.maxSplits,
       },
-      bindings: [
-        read(0, qkv),
-        ...this.reads(layer, 1),
-        write(3, parts),
-        write(4, totals),
-        uniformStep(5, this.step),
-      ],
+      bindings: [read(0, qkv), ...this.reads(layer, 1), write(3, parts), uniformStep(4, this.step)],
       workgroups: ({ count, end }) => [H, this.splits(end), count],
     });
   }
 
   /** The parts joined, as the input of a product. */
-  merged({ parts, totals }: AttentionParts): Fragment {
-    const { heads: H, headDim: K } = this.config;
+  merged(parts: GPUBuffer): Fragment {
     return {
       source: [splitsSource, inputMergeSource],
-      constants: { HEADS: H, HEAD_DIM: K, MAX_SPLITS: this.maxSplits },
-      bindings: [read(2, parts), read(3, totals)],
+      constants: { HEAD_DIM: this.config.headDim, ...this.partConstants },
+      bindings: [read(2, parts)],
     };
   }
 
@@ -195,6 +178,11 @@ export class Attention {
     return (H + 2 * G) * K;
   }
 
+  private get partConstants(): Constants {
+    const { heads: HEADS, headDim: K } = this.config;
+    return { HEADS, MAX_SPLITS: this.maxSplits, PART: K + 4 };
+  }
+
   private constants(layer: number): Constants {
     const { heads: H, kvHeads: G, headDim: K } = this.config;
     const { strict, window } = this.config.layers[layer];
@@ -229,8 +217,7 @@ export class Attention {
   }
 }
 
-/** Bytes of the buffers of AttentionParts. */
-export function partsBytes({ heads: H, headDim: K }: ModelConfig, maxSplits: number) {
-  const splits = FEW_ROWS * maxSplits;
-  return { parts: splits * H * K * 4, totals: splits * H * 8 };
+/** Bytes that attend_split.wgsl leaves for input_merge.wgsl: f32 [rows][maxSplits][H][K + 4]. */
+export function partsBytes({ heads: H, headDim: K }: ModelConfig, maxSplits: number, rows: number) {
+  return rows * maxSplits * H * (K + 4) * 4;
 }

@@ -1,31 +1,33 @@
 /**
- * Several continuations of one sequence decoded together: branches share the rows of the cache up
- * to where they part, and the weights are read once for all of them.
+ * Several sequences decoded together, so that the weights are read once for all of them: branches
+ * of one, which share its rows of the cache, or independent ones.
  */
 import type { KvCache } from './cache';
-import type { Forward } from './forward';
-import { FEW_ROWS } from './stage';
+import type { BranchLayout, Forward } from './forward';
 
 /** Tokens of a batch, for the first text and after it. */
 const BATCHES = [1, 2, 4, 8];
 
-/** Most branches that decode together. */
-export const MOST_BRANCHES = FEW_ROWS;
+/**
+ * Continuations of what the cache holds, from these first tokens. Their keys and values take its
+ * free slots, `most` each, and are not kept.
+ */
+export function branchesOf(cache: KvCache, count: number, most: number): BranchLayout {
+  const start = cache.tokens.length;
+  return { from: start, start, count, slots: most };
+}
 
 /**
- * Yields the tokens of all branches, one step at a time: ids by branch. `firsts` are the branches'
- * first tokens, after the cache; what follows each is its greedy continuation. Their keys and
- * values take the free slots of the cache, `most` slots each, and are not kept.
+ * Yields the tokens of all sequences, one step at a time: ids by sequence. `firsts` are their first
+ * tokens, without keys and values yet; what follows each is its greedy continuation.
  */
 export async function* decodeBranches(
   forward: Forward,
-  cache: KvCache,
+  layout: BranchLayout,
   firsts: readonly number[],
   most: number,
   signal?: AbortSignal,
 ): AsyncGenerator<number[]> {
-  const start = cache.tokens.length;
-  const layout = { start, count: firsts.length, slots: most };
   forward.writeBranches(layout, firsts);
   yield [...firsts];
   for (let made = 1, batch = 0; made < most; batch++) {

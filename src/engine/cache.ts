@@ -53,6 +53,20 @@ export class KvCache {
     this.held.length = Math.min(this.held.length, length);
   }
 
+  /** Copies the first `count` rows of everything to the slots from `target` on, past those rows. */
+  copyRows(device: GPUDevice, count: number, target: number): void {
+    const size = count * this.rowBytes;
+    const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const between = device.createBuffer({ label: 'rows on their way', size, usage });
+    const encoder = device.createCommandEncoder({ label: 'copy rows' });
+    for (const buffer of this.buffers) {
+      encoder.copyBufferToBuffer(buffer, 0, between, 0, size);
+      encoder.copyBufferToBuffer(between, 0, buffer, target * this.rowBytes, size);
+    }
+    device.queue.submit([encoder.finish()]);
+    between.destroy();
+  }
+
   /** How many leading ids `tokens` shares with those held. */
   commonPrefix(tokens: readonly number[]): number {
     return commonPrefix(this.held, tokens);

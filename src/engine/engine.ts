@@ -3,86 +3,22 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
-import type { PrecisionChoice, Sampling } from '../protocol';
-import { decodeBranches, MOST_BRANCHES } from './branches';
-import { buildModel, type Built } from './build';
+import type { Sampling } from '../protocol';
+import { branchesOf, decodeBranches } from './branches';
 import type { KvCache } from './cache';
 import { Decoder, Pace } from './decode';
-import { Forward, type ForwardOptions } from './forward';
+import { Forward } from './forward';
 import type { Gpu } from './gpu';
-import { cacheBytes, loadPlans, snapshotBudget } from './memory';
+import { loadParts, type EngineOptions, type EngineParts } from './load';
 import type { Model } from './model';
-import type { KernelSet } from './operations';
-import type { MatvecShape } from './products';
+import { forwardOptions, type Passes, type PrefillOptions } from './passes';
 import { argmax, chosen, largest, sample } from './sample';
-import { Snapshots } from './snapshots';
+import type { Snapshots } from './snapshots';
 import type { Token } from './token';
 import type { WeightLoader, WeightTimes } from './weights';
 
-/**
- * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
- * pass per token). `trained`: iterate until they change little, at most a few passes more than the
- * model was trained with. `sequential`: token by token. A number: that many passes.
- */
-export type Passes = 'exact' | 'trained' | 'sequential' | number;
-
-export interface EngineOptions {
-  /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
-  contextTokens?: number;
-  /**
-   * New tokens of one iterated block; default 128. On software devices the default is 1: there a
-   * product for many tokens gains too little to pay for the passes, so prefill is sequential.
-   */
-  chunkTokens?: number;
-  /** Split weights into pieces of at most this size; default: what the device can bind. */
-  maxWeightBytes?: number;
-  /** Device memory for the keys and values of earlier prompts; default: by device, 64–512 MiB. */
-  snapshotBytes?: number;
-  /** Format of the weights on the device; default 'auto', the checkpoint's own if it fits. */
-  precision?: PrecisionChoice;
-  /** Memory that the model must fit into, in bytes; null, the default, where nobody knows. */
-  availableBytes?: number | null;
-  /** Tokens that the device decodes in one submit; default: by how long a token takes. */
-  decodeTokens?: number;
-  /** Kernel variants; default: by device. */
-  kernelSet?: KernelSet;
-  /** How one row's product with a matrix is shared out; default: by kernel set. */
-  matvec?: MatvecShape;
-  /** Called with the share of the weights that is on the device, 0 to 1. */
-  onProgress?: (fraction: number) => void;
-  signal?: AbortSignal;
-}
-
-export interface PrefillOptions {
-  /** Default 'exact'. */
-  passes?: Passes;
-  /** Share of its length by which a row's keys and values may still change when iteration ends. */
-  tolerance?: number;
-  signal?: AbortSignal;
-}
-
-/**
- * A pass that changes every row of keys and values by less than this share of its length ends an
- * exact prefill. The next pass could only repeat it: f32 rounding moves rows by about 1e-6.
- */
-const CONVERGED = 1e-5;
-/**
- * The same for `trained`. On trained models of two layouts, rows that were this near gave the same
- * likeliest token in 99 % of cases, and the loss had stopped falling two passes earlier.
- */
-const SETTLED = 1e-2;
-/** Passes beyond the trained number of forward and backward ones. */
-const EXTRA_PASSES = 2;
-const DEFAULT_CONTEXT_TOKENS = 4096;
-
-interface EngineParts extends Built {
-  gpu: Gpu;
-  snapshots: Snapshots;
-  config: ModelConfig;
-  chunkTokens: number;
-  pace: Pace;
-  loadMs: number;
-}
+export type { EngineOptions } from './load';
+export type { Passes, PrefillOptions } from './passes';
 
 /** A loaded model with its condensed KV cache. One call at a time. */
 export class Engine {
@@ -95,6 +31,7 @@ export class Engine {
   readonly reduced: string | null;
   /** How long loading took and what of it, in milliseconds; the rest is compiling. */
   readonly loadTimes: WeightTimes & { totalMs: number };
+  private readonly gpu: Gpu;
   private readonly chunkTokens: number;
   private readonly model: Model;
   private readonly cache: KvCache;
@@ -105,7 +42,8 @@ export class Engine {
   /** The likeliest token after the last one of the cache. */
   private likeliest: Token = { id: -1, logProbability: 0 };
 
-  private constructor(parts: EngineParts) {
+  private constructor(parts: EngineParts, pace: Pace) {
+    this.gpu = parts.gpu;
     this.model = parts.model;
     this.cache = parts.cache;
     this.weights = parts.weights;
@@ -117,47 +55,23 @@ export class Engine {
     this.loadTimes = { ...parts.weights.times, totalMs: parts.loadMs };
     this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
     this.snapshots = parts.snapshots;
-    this.pace = parts.pace;
+    this.pace = pace;
   }
 
   /** Puts the weights on the device and compiles every kernel. */
   static async load(gpu: Gpu, source: TensorSource, options: EngineOptions = {}): Promise<Engine> {
-    const { config } = source;
-    const { limits } = gpu.device;
-    const set =
-      options.kernelSet ??
-      (!gpu.info.subgroups ? 'workgroup' : gpu.info.software ? 'software' : 'subgroup');
-    const contextTokens =
-      options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
-    const chunkTokens = options.chunkTokens ?? (gpu.info.software ? 1 : 128);
-    const maxBindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-    const { availableBytes = null, precision: choice = 'auto' } = options;
-    const memory = { availableBytes, maxBindingBytes };
-    const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
-
-    const begin = performance.now();
-    const built = await buildModel(gpu, source, plans, {
-      maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
-      onProgress: options.onProgress,
-      signal: options.signal,
-      chunkTokens,
-      kernels: { set, matvec: options.matvec },
-    });
-    const { plan, cache, weights } = built;
-    const loadMs = performance.now() - begin;
-    const leftBytes =
-      availableBytes === null
-        ? null
-        : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
-    const snapshotBytes = snapshotBudget(options.snapshotBytes, limits.maxBufferSize, leftBytes);
-    const snapshots = new Snapshots(gpu.device, cache, snapshotBytes);
-    const pace = new Pace(options.decodeTokens);
-    return new Engine({ ...built, gpu, snapshots, config, chunkTokens, pace, loadMs });
+    const parts = await loadParts(gpu, source, options);
+    return new Engine(parts, new Pace(options.decodeTokens));
   }
 
   /** Token ids whose keys and values are held, oldest first. */
   get tokens(): readonly number[] {
     return this.cache.tokens;
+  }
+
+  /** Most branches or sequences that decode together. */
+  get mostTogether(): number {
+    return this.model.mostRows;
   }
 
   /** Earlier prompts whose keys and values are kept aside. */
@@ -250,24 +164,46 @@ export class Engine {
    * Alternatives to the greedy continuation, decoded together at little more than the price of one.
    * The cache must end with a prefill. Branch 0 is what `decode` yields; branch b begins with the
    * b-th likeliest token and goes on greedily. Yields the next token of every branch, ids[branch],
-   * `most` times; the cache stays as it is. `count` is at most MOST_BRANCHES (8), and count * most
+   * `most` times; the cache stays as it is. `count` is at most `mostTogether`, and count * most
    * tokens must fit the context beside those held. Throws the signal's reason within one batch of
    * its abort.
    */
   async *branch(count: number, most: number, signal?: AbortSignal): AsyncGenerator<number[]> {
-    const room = this.contextTokens - this.cache.tokens.length;
-    if (count < 1 || count > MOST_BRANCHES) {
-      throw new Error(`${count} branches were asked for; expected 1 to ${MOST_BRANCHES}.`);
-    }
-    if (count * most > room) {
-      throw new Error(
-        `${count} branches of ${most} tokens do not fit the context: ${this.contextTokens} ` +
-          `tokens, ${room} of them free.`,
-      );
-    }
+    this.checkTogether(count, most, this.contextTokens - this.cache.tokens.length);
     const firsts = largest(await this.readLogits(), count);
     signal?.throwIfAborted();
-    yield* decodeBranches(this.forward, this.cache, firsts, most, signal);
+    const layout = branchesOf(this.cache, count, most);
+    yield* decodeBranches(this.forward, layout, firsts, most, signal);
+  }
+
+  /**
+   * Greedy continuations of several prompts of one length, decoded together. Yields the next token
+   * of every sequence, `most` times. They are at most `mostTogether`, and each takes prompt + most
+   * tokens of the context, which is empty before and after. Throws the signal's reason within one
+   * batch of its abort.
+   */
+  async *decodeTogether(
+    prompts: readonly (readonly number[])[],
+    most: number,
+    options: PrefillOptions = {},
+  ): AsyncGenerator<number[]> {
+    const [{ length: start }] = prompts;
+    if (prompts.some((prompt) => prompt.length !== start)) {
+      throw new Error('The prompts differ in length; expected one length for all of them.');
+    }
+    const slots = start + most;
+    this.checkTogether(prompts.length, slots, this.contextTokens);
+    const firsts: number[] = [];
+    // From the last one on, as each is encoded in the slots of the first.
+    for (let i = prompts.length - 1; i >= 0; i--) {
+      this.crop(0);
+      await this.prefill(prompts[i], options);
+      firsts.unshift(this.likeliest.id);
+      if (i > 0) this.cache.copyRows(this.gpu.device, start, i * slots);
+    }
+    this.crop(0);
+    const layout = { from: 0, start, count: prompts.length, slots };
+    yield* decodeBranches(this.forward, layout, firsts, most, options.signal);
   }
 
   /** Chooses the next token from the logits of the last one. Does not append it. */
@@ -290,6 +226,18 @@ export class Engine {
     this.forward.dispose();
   }
 
+  private checkTogether(count: number, slots: number, room: number): void {
+    if (count < 1 || count > this.mostTogether) {
+      throw new Error(`${count} branches were asked for; expected 1 to ${this.mostTogether}.`);
+    }
+    if (count * slots > room) {
+      throw new Error(
+        `${count} branches of ${slots} tokens do not fit the context: ${this.contextTokens} ` +
+          `tokens, ${room} of them free.`,
+      );
+    }
+  }
+
   private chunks(tokens: readonly number[], passes: Passes = 'exact') {
     const room = this.contextTokens - this.cache.tokens.length;
     if (tokens.length === 0) throw new Error('There is no token to prefill.');
@@ -305,17 +253,4 @@ export class Engine {
       end: Math.min(tokens.length, (i + 1) * size),
     }));
   }
-}
-
-function forwardOptions(
-  output: ForwardOptions['output'],
-  { passes = 'exact', tolerance, signal }: PrefillOptions,
-  { trainedPasses }: ModelConfig,
-): ForwardOptions {
-  if (typeof passes === 'number') return { output, passes, tolerance: tolerance ?? 0, signal };
-  if (passes === 'trained') {
-    const most = trainedPasses + EXTRA_PASSES;
-    return { output, passes: most, tolerance: tolerance ?? SETTLED, signal };
-  }
-  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, signal };
 }

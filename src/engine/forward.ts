@@ -9,7 +9,7 @@ import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
-import { joined, type Stage } from './stage';
+import { FEW_ROWS, joined, type Stage } from './stage';
 import { packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 export interface ForwardOptions {
@@ -25,10 +25,14 @@ export interface ForwardOptions {
 /** Chunks of at most this many tokens run token by token where layers read from above. */
 const SHORT_ROWS = 8;
 
-/** Branches that part at position `start`, each with slots of its own from there on. */
+/** Sequences that decode together, each with slots of its own from some position on. */
 export interface BranchLayout {
+  /** Position from which they differ: 0 for independent ones. */
+  from: number;
+  /** Position of the first tokens to run. */
   start: number;
   count: number;
+  /** Slots of each from `from` on. */
   slots: number;
 }
 
@@ -44,7 +48,7 @@ export class Forward {
   private readonly groups: GroupStages[];
   /** A whole pass: embedding, layers, head. */
   private readonly everything: Stage;
-  /** A whole pass over this many branches. */
+  /** A whole pass over branches, by how many share a load of the weights. */
   private readonly few = new Map<number, Kernel[]>();
   private readonly iteration: Iteration;
 
@@ -123,13 +127,13 @@ export class Forward {
    * in one submit. Resolves with the tokens that follow: ids by step and branch.
    */
   async decodeBranches(
-    { start, count, slots }: BranchLayout,
+    { from, start, count, slots }: BranchLayout,
     step: number,
     steps: number,
   ): Promise<number[][]> {
     const kernels = await this.forBranches(count);
     const position = start + step;
-    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, start]));
+    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
     for (let i = 0; i < steps; i++) {
       this.recorder.run(kernels, { count, end: position + i + 1 });
     }
@@ -193,10 +197,11 @@ export class Forward {
   }
 
   private async forBranches(count: number): Promise<Kernel[]> {
-    const known = this.few.get(count);
+    const together = Math.min(count, FEW_ROWS);
+    const known = this.few.get(together);
     if (known) return known;
-    const kernels = await this.everything.few(count);
-    this.few.set(count, kernels);
+    const kernels = await this.everything.few(together);
+    this.few.set(together, kernels);
     return kernels;
   }
 

@@ -6,7 +6,8 @@ import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { PrecisionChoice } from '../protocol';
 import { KV_NUMBER_BYTES } from './cache';
-import { weightBytes, type Precision } from './precision';
+import { pad8, weightBytes, type Precision } from './precision';
+import { MOST_ROWS } from './stage';
 
 /** What a load must fit into. */
 export interface MemoryLimits {
@@ -122,7 +123,8 @@ export function cacheBytes(config: ModelConfig, contextTokens: number): number {
 function workBytes(config: ModelConfig, contextTokens: number, chunkTokens: number): number {
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, vocabSize } = config;
   const columns = 4 * hiddenSize + 2 * (heads + kvHeads) * headDim + 3 * intermediateSize;
-  return 4 * (chunkTokens * columns + vocabSize + contextTokens * headDim);
+  const logits = Math.min(MOST_ROWS, pad8(chunkTokens)) * vocabSize;
+  return 4 * (chunkTokens * columns + logits + contextTokens * headDim);
 }
 
 function total({ weights, cache, work }: MemoryNeed): number {

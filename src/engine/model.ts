@@ -5,9 +5,10 @@
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { partsBytes } from './attention';
-import { Operations, type Activations, type KernelChoice } from './operations';
+import type { Activations } from './activations';
+import { Operations, type KernelChoice } from './operations';
 import { MATMUL_TOKENS } from './products';
-import { FEW_ROWS, type Stage } from './stage';
+import { MOST_ROWS, type Stage } from './stage';
 import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
 import type { WeightLoader } from './weights';
@@ -39,11 +40,13 @@ export class Model {
   readonly groupInput: GPUBuffer;
   /** Rows of a cyclic group's output, gathered as they settle. */
   readonly groupOutput: GPUBuffer;
-  /** f32 [FEW_ROWS][V padded]; row 0 unless the pass had several branches. */
+  /** f32 [mostRows][V padded]; row 0 unless the pass had several branches or sequences. */
   readonly logits: GPUBuffer;
   /** How much a KV layer's rows changed in the last pass: f32 [chunk][2] (see store_kv.wgsl). */
   readonly change = new Map<number, GPUBuffer>();
   readonly chunkTokens: number;
+  /** Most branches or sequences of a pass. */
+  readonly mostRows: number;
   /** Bytes of one row of `hidden`. */
   readonly hiddenRowBytes: number;
 
@@ -64,12 +67,13 @@ export class Model {
     this.config = config;
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / MATMUL_TOKENS) * MATMUL_TOKENS;
+    this.mostRows = Math.min(MOST_ROWS, this.chunkTokens);
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
     this.sequence = this.buffer('sequence', (cache.capacity + 1) * TOKEN_BYTES);
     this.hidden = this.rows('hidden', config.hiddenSize);
     this.groupInput = this.rows('group input', config.hiddenSize);
     this.groupOutput = this.rows('group output', config.hiddenSize);
-    this.logits = this.buffer('logits', FEW_ROWS * pad8(config.vocabSize) * 4);
+    this.logits = this.buffer('logits', this.mostRows * pad8(config.vocabSize) * 4);
     this.step = this.buffer('step', STEP_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
     const rotation = this.rotationTable();
     this.operations = new Operations(device, config, cache, kernels, this.step, rotation);
@@ -96,7 +100,7 @@ export class Model {
     const { operations } = this;
     const rows = this.activations();
     const embedding = await weights.matrix(['model.embed_tokens.weight']);
-    this.embed = await operations.embedding(embedding, this.sequence, this.hidden);
+    this.embed = await operations.vocabulary.embedding(embedding, this.sequence, this.hidden);
     // Compiling is asynchronous: it goes on while the weights are read.
     const compiling: Promise<LayerStages>[] = [];
     for (const [i, layer] of this.config.layers.entries()) {
@@ -124,23 +128,20 @@ export class Model {
     }
     const norm = await weights.vector('model.norm.weight');
     const matrix = this.config.tieEmbeddings ? embedding : await weights.matrix(['lm_head.weight']);
-    this.head = await operations.head(matrix, norm, rows, this.sequence);
+    this.head = await operations.vocabulary.head(matrix, norm, rows, this.sequence);
     this.layers.push(...(await Promise.all(compiling)));
   }
 
   private activations(): Activations {
     const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = this.config;
-    const { parts, totals } = partsBytes(this.config, this.operations.maxSplits);
+    const parts = partsBytes(this.config, this.operations.maxSplits, this.mostRows);
     return {
       hidden: this.hidden,
       logits: this.logits,
       normed: this.rows('normed', D),
       qkv: this.rows('qkv', (H + 2 * G) * K),
       attended: this.rows('attended', H * K),
-      attendedParts: {
-        parts: this.buffer('attended parts', parts),
-        totals: this.buffer('attended totals', totals),
-      },
+      attendedParts: this.buffer('attended parts', parts),
       gateUp: this.rows('gate and up', 2 * F),
       activated: this.rows('activated', F),
     };

@@ -4,29 +4,19 @@
  * Dimension letters: T new tokens, D width, H query heads, G kv heads, K head width, F mlp width.
  */
 import type { ModelConfig } from '../model/config';
-import { Attention, type AttentionParts } from './attention';
+import type { Activations } from './activations';
+import { Attention } from './attention';
 import type { KvCache } from './cache';
-import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSpec } from './kernel';
-import {
-  MATMUL_TOKENS,
-  MATVEC_SUBGROUP,
-  MATVEC_WORKGROUP,
-  Products,
-  weightBindings,
-  type Fragment,
-  type MatvecShape,
-} from './products';
-import { joined, same, type Stage } from './stage';
+import { KernelCompiler, read, uniformStep, write, type Kernel } from './kernel';
+import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import { WEIGHT_SOURCES, type Matrix } from './weights';
-import argmaxSource from '../../shaders/argmax.wgsl';
-import embedSource from '../../shaders/embed.wgsl';
+import { matvecShapes, Products, storedOutput, type Fragment, type MatvecShape } from './products';
+import { joined, same, type Stage } from './stage';
+import { Vocabulary } from './vocabulary';
+import type { Matrix } from './weights';
 import gluSource from '../../shaders/glu.wgsl';
-import inputNormSource from '../../shaders/input_norm.wgsl';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
 import outputGluSource from '../../shaders/output_glu.wgsl';
-import outputStoreSource from '../../shaders/output_store.wgsl';
-import rmsnormSource from '../../shaders/rmsnorm.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
 /**
@@ -41,25 +31,10 @@ export interface KernelChoice {
   matvec?: MatvecShape;
 }
 
-/** Activations: f32 rows, padded to a multiple of 8 columns. */
-export interface Activations {
-  hidden: GPUBuffer;
-  normed: GPUBuffer;
-  qkv: GPUBuffer;
-  attended: GPUBuffer;
-  attendedParts: AttentionParts;
-  gateUp: GPUBuffer;
-  activated: GPUBuffer;
-  /** f32 [FEW_ROWS][V padded]. */
-  logits: GPUBuffer;
-}
-
-/** Invocations of argmax.wgsl where the adapter allows so many. */
-const ARGMAX_LANES = { gpu: 1024, software: 256 };
-
 /** Compiles operations for one model on one device. */
 export class Operations {
-  private readonly device: GPUDevice;
+  /** Embedding and head. */
+  readonly vocabulary: Vocabulary;
   private readonly config: ModelConfig;
   private readonly step: GPUBuffer;
   private readonly isSoftware: boolean;
@@ -76,65 +51,41 @@ export class Operations {
     step: GPUBuffer,
     rotation: GPUBuffer,
   ) {
-    this.device = device;
     this.config = config;
     this.step = step;
     this.isSoftware = set === 'software';
     this.compiler = new KernelCompiler(device);
     const subgroups = set !== 'workgroup';
-    const shape = matvec ?? (subgroups ? MATVEC_SUBGROUP : MATVEC_WORKGROUP);
-    this.products = new Products(this.compiler, config, step, subgroups, shape);
-    this.attention = new Attention(device, this.compiler, config, cache, step, rotation, subgroups);
+    const { compiler, isSoftware } = this;
+    const shapes = matvecShapes(subgroups, matvec);
+    this.products = new Products(compiler, config, step, subgroups, shapes);
+    this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
+    this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }
 
   get maxSplits(): number {
     return this.attention.maxSplits;
   }
 
-  /** hidden = the embedding rows of the new tokens. */
-  async embedding(matrix: Matrix, sequence: GPUBuffer, hidden: GPUBuffer): Promise<Stage> {
-    const kernels = await Promise.all(
-      matrix.pieces.map((piece) =>
-        this.compiler.compile({
-          label: 'embed',
-          source: [WEIGHT_SOURCES[matrix.dtype], stepSource, embedSource],
-          constants: {
-            BLOCKS: matrix.cols / 8,
-            ROWS: piece.rows,
-            ROW_OFFSET: piece.rowOffset,
-            STRIDE: matrix.cols,
-          },
-          bindings: [
-            ...weightBindings(piece),
-            read(2, sequence),
-            write(3, hidden),
-            uniformStep(4, this.step),
-          ],
-          workgroups: ({ count }) => [Math.ceil(matrix.cols / 8 / 64), count, 1],
-        }),
-      ),
-    );
-    return same(kernels);
-  }
-
   /** Norm, q_proj (k_proj and v_proj) and RoPE; keys and values into the cache. */
   async project(
     layer: number,
     matrix: Matrix,
-    norm: GPUBuffer,
+    weight: GPUBuffer,
     { hidden, normed, qkv }: Activations,
     change: GPUBuffer | null,
   ): Promise<Stage> {
     const { attention } = this;
     const stages = await Promise.all([
-      this.norm(hidden, norm, normed),
+      this.norm(hidden, weight, normed),
       this.product(matrix, normed, qkv, attention.qkvWidth, false),
       ...(change ? [this.kernel(attention.store(layer, qkv, change))] : []),
     ]);
     const unfused = joined(stages);
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
-    return this.fused('project', matrix, this.normed(hidden, norm), output, unfused.many);
+    const input = normedInput(hidden, weight);
+    return this.fused('project', matrix, input, output, unfused.many);
   }
 
   /** Attention of a layer over the keys and values that it reads, after `project`. */
@@ -143,12 +94,13 @@ export class Operations {
     projection: Matrix,
     { qkv, attended, attendedParts }: Activations,
   ): Promise<Stage> {
-    const many = [await this.attention.whole(layer, qkv, attended)];
+    const { attention } = this;
+    const many = [await attention.whole(layer, qkv, attended)];
     if (this.isFused(projection)) {
-      const split = [await this.attention.split(layer, qkv, attendedParts)];
+      const split = [await attention.split(layer, qkv, attendedParts)];
       return { ...same(split), many };
     }
-    const single = [await this.attention.whole(layer, qkv, attended, 1)];
+    const single = [await attention.whole(layer, qkv, attended, 1)];
     return { ...same(single), many };
   }
 
@@ -171,12 +123,12 @@ export class Operations {
   /** Norm, gate_proj, up_proj and silu(gate) * up. */
   async gated(
     matrix: Matrix,
-    norm: GPUBuffer,
+    weight: GPUBuffer,
     { hidden, normed, gateUp, activated }: Activations,
   ): Promise<Stage> {
     const F = this.config.intermediateSize;
     const stages = await Promise.all([
-      this.norm(hidden, norm, normed),
+      this.norm(hidden, weight, normed),
       this.product(matrix, normed, gateUp, 2 * F, false),
       this.glu(gateUp, activated),
     ]);
@@ -187,7 +139,7 @@ export class Operations {
       constants: { Y_STRIDE: pad8(F) },
       bindings: [write(4, activated)],
     };
-    return this.fused('gate and up', matrix, this.normed(hidden, norm), output, unfused.many);
+    return this.fused('gate and up', matrix, normedInput(hidden, weight), output, unfused.many);
   }
 
   /** down_proj, added to the residual stream. */
@@ -197,42 +149,6 @@ export class Operations {
     if (this.isSoftware) return unfused;
     const store = storedOutput(hidden, pad8(D), true);
     return this.fused('down', matrix, plainInput(activated), store, unfused.many);
-  }
-
-  /**
-   * Final norm, lm_head and the likeliest id to the end of the sequence. `one` is for row
-   * step.logit_row of any pass, `few` for every row.
-   */
-  async head(
-    matrix: Matrix,
-    norm: GPUBuffer,
-    { hidden, normed, logits }: Activations,
-    sequence: GPUBuffer,
-  ): Promise<Stage> {
-    const stride = pad8(this.config.vocabSize);
-    const last = [await this.argmax(logits, sequence, false)];
-    const every = [await this.argmax(logits, sequence, true)];
-    if (!this.isSoftware) {
-      const store = storedOutput(logits, stride, false);
-      const product = (rows: number, oneRow: boolean) =>
-        this.products.fused('head', matrix, this.normed(hidden, norm, oneRow), store, rows);
-      return {
-        one: [...(await product(1, true)), ...last],
-        few: async (rows) => [...(await product(rows, false)), ...every],
-        many: [],
-      };
-    }
-    const product = (rows: number) =>
-      this.products.plainSoftware(matrix, normed, logits, stride, false, rows);
-    return {
-      one: [...(await this.norm(hidden, norm, normed, true)).one, ...(await product(1)), ...last],
-      few: async () => [
-        ...(await this.norm(hidden, norm, normed)).one,
-        ...(await product(MATMUL_TOKENS)),
-        ...every,
-      ],
-      many: [],
-    };
   }
 
   /** A product with what is before and after it in one kernel, for one row and for a few. */
@@ -269,60 +185,20 @@ export class Operations {
     return { one, few: () => Promise.resolve(many), many };
   }
 
-  /** x = RMSNorm(h) of every new token, or of row step.logit_row only. */
-  private norm(h: GPUBuffer, weight: GPUBuffer, x: GPUBuffer, oneRow = false): Promise<Stage> {
-    return this.stage({
-      label: 'rmsnorm',
-      source: [stepSource, rmsnormSource],
-      constants: {
-        STRIDE: pad8(this.config.hiddenSize),
-        WIDTH: this.config.hiddenSize,
-        EPS: { f32: this.config.rmsNormEps },
-        ONE_ROW: oneRow,
-      },
-      bindings: [read(0, h), read(1, weight), write(2, x), uniformStep(3, this.step)],
-      workgroups: ({ count }) => [oneRow ? 1 : count, 1, 1],
-    });
-  }
-
-  private normed(h: GPUBuffer, weight: GPUBuffer, oneRow = false): Fragment {
-    return {
-      source: [inputNormSource],
-      constants: { NORM: true, ONE_ROW: oneRow },
-      bindings: [read(2, h), read(3, weight)],
-    };
-  }
-
   private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {
     const F = this.config.intermediateSize;
-    return this.stage({
+    const kernel = this.compiler.compile({
       label: 'glu',
       source: [stepSource, gluSource],
       constants: { WIDTH: F, IN_STRIDE: pad8(2 * F), OUT_STRIDE: pad8(F) },
       bindings: [read(0, gateUp), write(1, output), uniformStep(2, this.step)],
       workgroups: ({ count }) => [Math.ceil(F / 64), count, 1],
     });
+    return this.kernel(kernel);
   }
 
-  private argmax(logits: GPUBuffer, sequence: GPUBuffer, allRows: boolean): Promise<Kernel> {
-    const { vocabSize: V } = this.config;
-    const wanted = this.isSoftware ? ARGMAX_LANES.software : ARGMAX_LANES.gpu;
-    return this.compiler.compile({
-      label: 'argmax',
-      source: [stepSource, argmaxSource],
-      constants: {
-        VOCAB: V,
-        STRIDE: pad8(V),
-        LANES: Math.min(wanted, this.device.limits.maxComputeInvocationsPerWorkgroup),
-        ALL_ROWS: allRows,
-      },
-      bindings: [read(0, logits), write(1, sequence), write(2, this.step)],
-      workgroups: () => [1, 1, 1],
-    });
-  }
-
-  private async stage(spec: KernelSpec): Promise<Stage> {
-    return this.kernel(this.compiler.compile(spec));
+  private norm(h: GPUBuffer, weight: GPUBuffer, x: GPUBuffer): Promise<Stage> {
+    return this.kernel(norm(this.compiler, this.config, this.step, { h, weight, x }));
   }
 
   private async kernel(kernel: Promise<Kernel>): Promise<Stage> {
@@ -332,12 +208,4 @@ export class Operations {
 
 function plainInput(x: GPUBuffer): Fragment {
   return { source: [inputPlainSource], constants: {}, bindings: [read(2, x)] };
-}
-
-function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragment {
-  return {
-    source: [outputStoreSource],
-    constants: { Y_STRIDE: stride, ADD: add },
-    bindings: [write(4, y)],
-  };
 }

@@ -11,6 +11,7 @@ import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
+import outputStoreSource from '../../shaders/output_store.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
 /** WGSL text with the constants and buffers that it needs: what a product reads or what it makes. */
@@ -45,10 +46,26 @@ export interface MatvecShape {
   pairs: number;
 }
 
+/** How a matrix is shared out for one row, and for a few: those have pairs share their loads. */
+export interface MatvecShapes {
+  one: MatvecShape;
+  few: MatvecShape;
+}
+
 /** With subgroups of 32, a unit for each subgroup. */
-export const MATVEC_SUBGROUP: MatvecShape = { lanes: 64, units: 2, pairs: 1 };
+const MATVEC_SUBGROUP: MatvecShapes = {
+  one: { lanes: 128, units: 4, pairs: 1 },
+  few: { lanes: 128, units: 4, pairs: 2 },
+};
 /** Without subgroups 16 lanes share a unit, which is one pair. */
-export const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+
+/** The shapes asked for, or those of a kernel set. */
+export function matvecShapes(subgroups: boolean, asked?: MatvecShape): MatvecShapes {
+  if (!asked && subgroups) return MATVEC_SUBGROUP;
+  const shape = asked ?? MATVEC_WORKGROUP;
+  return { one: shape, few: shape };
+}
 
 /** Compiles products for one model. */
 export class Products {
@@ -56,23 +73,23 @@ export class Products {
   private readonly config: ModelConfig;
   private readonly step: GPUBuffer;
   private readonly subgroups: boolean;
-  private readonly shape: MatvecShape;
+  private readonly shapes: MatvecShapes;
 
   constructor(
     compiler: KernelCompiler,
     config: ModelConfig,
     step: GPUBuffer,
     subgroups: boolean,
-    shape: MatvecShape,
+    shapes: MatvecShapes,
   ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
     this.subgroups = subgroups;
-    this.shape = shape;
+    this.shapes = shapes;
   }
 
-  /** output(W input(x)) for `rows` rows, at most FEW_ROWS. */
+  /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
   fused(
     label: string,
     matrix: Matrix,
@@ -144,7 +161,7 @@ export class Products {
     output: Fragment,
     tokens: number,
   ): Promise<Kernel> {
-    const { lanes, units, pairs } = this.shape;
+    const { lanes, units, pairs } = tokens === 1 ? this.shapes.one : this.shapes.few;
     const pairCount = Math.ceil(piece.rows / 2);
     return this.compiler.compile({
       label,
@@ -177,9 +194,22 @@ export class Products {
         ...output.bindings,
         uniformStep(8, this.step),
       ],
-      workgroups: () => [Math.ceil(pairCount / (units * pairs)), 1, 1],
+      workgroups: ({ count }) => [
+        Math.ceil(pairCount / (units * pairs)),
+        Math.ceil(count / tokens),
+        1,
+      ],
     });
   }
+}
+
+/** y = product, or y += product, as the end of a product. */
+export function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragment {
+  return {
+    source: [outputStoreSource],
+    constants: { Y_STRIDE: stride, ADD: add },
+    bindings: [write(4, y)],
+  };
 }
 
 export function weightBindings(piece: Piece): Binding[] {

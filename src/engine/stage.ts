@@ -1,13 +1,18 @@
 /** Operations as dispatches, one list for each number of rows that they are written for. */
 import type { Kernel } from './kernel';
 
-/** Most rows that are a few. */
+/** Most rows that share one load of the weights where one kernel does all of a product's work. */
 export const FEW_ROWS = 8;
+/** Most branches or sequences that decode together, in tiles of FEW_ROWS. */
+export const MOST_ROWS = 64;
 
-/** What runs for a single new token, for a few branches, and for a chunk of new tokens. */
+/** What runs for a single new token, for branches or sequences, and for a chunk of new tokens. */
 export interface Stage {
   one: Kernel[];
-  /** For this many rows, compiled when first asked for. Does not tell how much the cache changed. */
+  /**
+   * For any number of rows, this many of them (at most FEW_ROWS) together; compiled when first asked
+   * for. Does not tell how much the cache changed.
+   */
   few: (rows: number) => Promise<Kernel[]>;
   many: Kernel[];
 }

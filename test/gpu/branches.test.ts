@@ -59,12 +59,40 @@ describe('branches', function () {
     });
   }
 
+  for (const [name, kernelSet] of [
+    ['cla', 'subgroup'],
+    ['sandwich-middle', 'software'],
+  ] as const) {
+    it(`11 independent sequences of ${name}, ${kernelSet} kernels: same tokens as each alone`, async () => {
+      const checkpoint = await openCheckpoint(join('test/fixtures/goldens', name));
+      const options = { kernelSet, chunkTokens: 16, contextTokens: 11 * (9 + TOKENS) };
+      const engine = await Engine.load(gpu, checkpoint, options);
+      try {
+        const random = seededRandom(29);
+        const prompts = Array.from({ length: 11 }, () =>
+          Array.from({ length: 9 }, () => Math.floor(random() * checkpoint.config.vocabSize)),
+        );
+        const steps: number[][] = [];
+        for await (const ids of engine.decodeTogether(prompts, TOKENS)) steps.push(ids);
+        for (const [i, prompt] of prompts.entries()) {
+          engine.crop(0);
+          const { tokens } = await greedy(engine, prompt, TOKENS);
+          const together = steps.map((ids) => ids[i]);
+          assert.deepEqual(together, tokens, `sequence ${i}`);
+        }
+      } finally {
+        engine.dispose();
+        await checkpoint.close();
+      }
+    });
+  }
+
   it('refuses more branches or tokens than fit', async () => {
     const checkpoint = await openCheckpoint('test/fixtures/goldens/cla');
     const engine = await Engine.load(gpu, checkpoint, { contextTokens: 40 });
     try {
       await engine.prefill([1, 2, 3]);
-      await assert.rejects(() => engine.branch(9, 2).next(), /9 branches/);
+      await assert.rejects(() => engine.branch(65, 2).next(), /65 branches/);
       await assert.rejects(() => engine.branch(4, 10).next(), /37 of them free/);
     } finally {
       engine.dispose();

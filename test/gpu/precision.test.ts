@@ -12,18 +12,8 @@ import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';
 import { randomSource, type RandomSource } from '../random-source';
 import { ReferenceModel } from '../reference';
+import { INT8, TINY } from './tiny';
 
-const CONFIG = {
-  model_type: 'lckv-llama',
-  vocab_size: 61,
-  hidden_size: 64,
-  intermediate_size: 96,
-  num_hidden_layers: 4,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  layer_types: '0_2_2_3',
-};
-const INT8 = { quantization: { format: 'int8-group', group_size: 32 } };
 const IDS = [3, 1, 4, 1, 5, 9, 2, 6, 53, 58, 9, 7];
 
 type Precision = 'f16' | 'int8' | 'int4';
@@ -66,12 +56,7 @@ describe('precision on the device', function () {
   for (const { dtype, precision, sets } of CASES) {
     for (const kernelSet of sets) {
       it(`${dtype} as ${precision}, ${kernelSet} kernels`, async () => {
-        const source = randomSource(
-          { ...CONFIG, ...(dtype === 'I8' ? INT8 : {}) },
-          dtype,
-          11,
-          0.15,
-        );
+        const source = randomSource({ ...TINY, ...(dtype === 'I8' ? INT8 : {}) }, dtype, 11, 0.15);
         const reference = new ReferenceModel(rounded(source, precision));
         const expected = IDS.map((id) => reference.decode(id));
         const engine = await Engine.load(gpu, source, { precision, kernelSet, chunkTokens: 5 });
@@ -91,7 +76,7 @@ describe('precision on the device', function () {
   }
 
   it('a model that does not fit is refused before anything is on the device', async () => {
-    const source = randomSource(CONFIG, 'BF16', 11);
+    const source = randomSource(TINY, 'BF16', 11);
     const availableBytes = weightBytes(source, 'int8');
     const loading = Engine.load(gpu, source, { availableBytes, contextTokens: 16, chunkTokens: 8 });
     await assert.rejects(loading, /random needs .* Set lckv.precision to int4\./);

@@ -12,18 +12,7 @@ import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';
 import { randomSource } from '../random-source';
 import { ReferenceModel } from '../reference';
-
-const BASE = {
-  model_type: 'lckv-llama',
-  vocab_size: 61,
-  hidden_size: 64,
-  intermediate_size: 96,
-  num_hidden_layers: 4,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  layer_types: '0_2_2_3',
-  max_position_embeddings: 512,
-};
+import { INT8, TINY } from './tiny';
 
 interface Case {
   title: string;
@@ -38,8 +27,6 @@ interface Case {
 const WITH_SUBGROUPS: KernelSet[] = ['software', 'subgroup'];
 const ALL: KernelSet[] = [...WITH_SUBGROUPS, 'workgroup'];
 
-const INT8 = { quantization: { format: 'int8-group', group_size: 32 } };
-
 /** Several pairs at a time; units that are no multiple of the subgroups. */
 const MATVEC_SHAPES: MatvecShape[] = [
   { lanes: 128, units: 4, pairs: 2 },
@@ -52,7 +39,7 @@ const CASES: Case[] = [
   { title: 'BF16', config: {}, dtype: 'BF16', tokens: 19, kernelSets: ALL },
   {
     title: 'int8',
-    config: { quantization: { format: 'int8-group', group_size: 32 } },
+    config: INT8,
     dtype: 'I8',
     tokens: 19,
     kernelSets: ALL,
@@ -65,7 +52,7 @@ const CASES: Case[] = [
       vocab_size: 63,
       num_attention_heads: 4,
       head_dim: 8,
-      quantization: { format: 'int8-group', group_size: 32 },
+      ...INT8,
     },
     dtype: 'I8',
     tokens: 9,
@@ -133,7 +120,7 @@ describe('shapes', function () {
   for (const { title, config, dtype, tokens, kernelSets, matvec } of CASES) {
     for (const kernelSet of kernelSets ?? WITH_SUBGROUPS) {
       it(`${title}, ${kernelSet} kernels`, async () => {
-        const source = randomSource({ ...BASE, ...config }, dtype, 7, 0.15);
+        const source = randomSource({ ...TINY, ...config }, dtype, 7, 0.15);
         const random = seededRandom(3);
         const vocab = source.config.vocabSize;
         const ids = Array.from({ length: tokens }, () => Math.floor(random() * vocab));

@@ -1,0 +1,87 @@
+/** A checkpoint to what an engine runs on, by the device and what was asked for. */
+import type { ModelConfig } from '../model/config';
+import type { TensorSource } from '../model/source';
+import type { PrecisionChoice } from '../protocol';
+import { buildModel, type Built } from './build';
+import type { Gpu } from './gpu';
+import { cacheBytes, loadPlans, snapshotBudget } from './memory';
+import type { KernelSet } from './operations';
+import type { MatvecShape } from './products';
+import { Snapshots } from './snapshots';
+
+export interface EngineOptions {
+  /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
+  contextTokens?: number;
+  /**
+   * New tokens of one iterated block; default 512. On software devices the default is 1: there a
+   * product for many tokens gains too little to pay for the passes, so prefill is sequential.
+   */
+  chunkTokens?: number;
+  /** Split weights into pieces of at most this size; default: what the device can bind. */
+  maxWeightBytes?: number;
+  /** Device memory for the keys and values of earlier prompts; default: by device, 64–512 MiB. */
+  snapshotBytes?: number;
+  /** Format of the weights on the device; default 'auto', the checkpoint's own if it fits. */
+  precision?: PrecisionChoice;
+  /** Memory that the model must fit into, in bytes; null, the default, where nobody knows. */
+  availableBytes?: number | null;
+  /** Tokens that the device decodes in one submit; default: by how long a token takes. */
+  decodeTokens?: number;
+  /** Kernel variants; default: by device. */
+  kernelSet?: KernelSet;
+  /** How one row's product with a matrix is shared out; default: by kernel set. */
+  matvec?: MatvecShape;
+  /** Called with the share of the weights that is on the device, 0 to 1. */
+  onProgress?: (fraction: number) => void;
+  signal?: AbortSignal;
+}
+
+const DEFAULT_CONTEXT_TOKENS = 4096;
+
+/** What an engine is made of. */
+export interface EngineParts extends Built {
+  gpu: Gpu;
+  config: ModelConfig;
+  snapshots: Snapshots;
+  /** New tokens of one iterated block. */
+  chunkTokens: number;
+  loadMs: number;
+}
+
+/** Puts the weights on the device and compiles every kernel. */
+export async function loadParts(
+  gpu: Gpu,
+  source: TensorSource,
+  options: EngineOptions,
+): Promise<EngineParts> {
+  const { config } = source;
+  const { device, info } = gpu;
+  const set =
+    options.kernelSet ?? (!info.subgroups ? 'workgroup' : info.software ? 'software' : 'subgroup');
+  const contextTokens =
+    options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
+  const chunkTokens = options.chunkTokens ?? (info.software ? 1 : 512);
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+  const maxBindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const { availableBytes = null, precision: choice = 'auto' } = options;
+  const memory = { availableBytes, maxBindingBytes };
+  const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
+
+  const begin = performance.now();
+  const built = await buildModel(gpu, source, plans, {
+    maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
+    onProgress: options.onProgress,
+    signal: options.signal,
+    chunkTokens,
+    kernels: { set, matvec: options.matvec },
+  });
+  const { plan, cache, weights } = built;
+  const loadMs = performance.now() - begin;
+  const leftBytes =
+    availableBytes === null
+      ? null
+      : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
+  const snapshotBytes = snapshotBudget(options.snapshotBytes, maxBufferSize, leftBytes);
+  const snapshots = new Snapshots(device, cache, snapshotBytes);
+  return { ...built, gpu, config, snapshots, chunkTokens, loadMs };
+}
