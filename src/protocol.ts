@@ -75,9 +75,13 @@ export type ToWorker =
   | { kind: 'stats'; id: number }
   | { kind: 'ping' };
 
+/** What a worker does until it is ready, in this order. */
+export type LoadStep = 'process' | 'files' | 'gpu' | 'weights';
+
 /** Worker to host. */
 export type FromWorker =
-  | { kind: 'loading'; fraction: number; what: string }
+  /** `fraction`: the share of the step that is done, 0 to 1. */
+  | { kind: 'loading'; fraction: number; what: LoadStep }
   | { kind: 'ready'; device: DeviceInfo; model: ModelInfo }
   | { kind: 'text'; id: number; text: string }
   /** Distinct completions, the likeliest beginning first. */

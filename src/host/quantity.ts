@@ -1,4 +1,5 @@
 // Amounts as people read them.
+import { t } from '@vscode/l10n';
 import type { Progress } from '../hub/meter';
 
 /** Bytes with a decimal unit, as '2.16 GB'. */
@@ -20,7 +21,8 @@ export function durationText(seconds: number): string {
 /** How far a download is, as '1.20 GB of 2.16 GB, 34.0 MB/s, 29 s left'. */
 export function progressText(progress: Progress): string {
   const { doneBytes, totalBytes, bytesPerSecond, secondsLeft } = progress;
-  const done = `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`;
+  const done = t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
   if (bytesPerSecond === null || secondsLeft === null) return done;
-  return `${done}, ${bytesText(Math.round(bytesPerSecond))}/s, ${durationText(secondsLeft)} left`;
+  const speed = `${bytesText(Math.round(bytesPerSecond))}/s`;
+  return `${done}, ${speed}, ${t('{0} left', durationText(secondsLeft))}`;
 }

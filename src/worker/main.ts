@@ -2,7 +2,7 @@
  * Entry of the worker process: messages of protocol.ts to and from a Session. The only file that
  * uses the process's channel. Started by the host with `fork(..., { serialization: 'advanced' })`.
  */
-import type { FromWorker, ToWorker } from '../protocol';
+import type { FromWorker, LoadStep, ToWorker } from '../protocol';
 import { messageId, parseMessage } from './message';
 import { Session } from './session';
 import type { Completed } from './turn';
@@ -49,7 +49,7 @@ async function load(message: ToWorker & { kind: 'load' }): Promise<void> {
     const old = session;
     session = null;
     await old?.dispose();
-    const onProgress = (fraction: number, what: string) => {
+    const onProgress = (fraction: number, what: LoadStep) => {
       if (!signal.aborted) send({ kind: 'loading', fraction, what });
     };
     const opened = await Session.open(message.modelDir, { ...message, onProgress, signal });

@@ -13,6 +13,7 @@ import {
   GREEDY,
   type CompletionRequest,
   type DeviceInfo,
+  type LoadStep,
   type ModelInfo,
   type PowerPreference,
   type PrecisionChoice,
@@ -38,8 +39,8 @@ export interface SessionOptions {
   inUseBytes?: number;
   /** 'off' never uses subgroups. */
   subgroups?: 'auto' | 'off';
-  /** Called with the share of the current step that is done, 0 to 1, and the step in words. */
-  onProgress?: (fraction: number, what: string) => void;
+  /** Called with the share of the current step that is done, 0 to 1, and the step. */
+  onProgress?: (fraction: number, what: LoadStep) => void;
   signal?: AbortSignal;
 }
 
@@ -80,21 +81,21 @@ export class Session {
   /** Loads a model folder; throws one sentence that says what is wrong and what to do. */
   static async open(modelDir: string, options: SessionOptions = {}): Promise<Session> {
     const { adapter, powerPreference, subgroups, onProgress, signal } = options;
-    onProgress?.(0, 'Reading the model');
+    onProgress?.(0, 'files');
     const checkpoint = await openCheckpoint(modelDir);
     let gpu: Gpu | null = null;
     try {
       const tokenizer = await Tokenizer.open(modelDir);
       assertFits(tokenizer, checkpoint);
       signal?.throwIfAborted();
-      onProgress?.(0, 'Opening the GPU');
+      onProgress?.(0, 'gpu');
       gpu = await Gpu.open({ adapter: adapter ?? undefined, powerPreference, subgroups });
       const engine = await Engine.load(gpu, checkpoint, {
         contextTokens: contextTokens(options.contextTokens ?? null, checkpoint.config, gpu.info),
         precision: options.precision,
         snapshotBytes: options.cacheBytes ?? undefined,
         availableBytes: availableMemory(gpu.info, options.inUseBytes ?? 0),
-        onProgress: (fraction) => onProgress?.(fraction, 'Loading the weights'),
+        onProgress: (fraction) => onProgress?.(fraction, 'weights'),
         signal,
       });
       return new Session(gpu, engine, tokenizer, checkpoint);

@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeStatus } from '../../src/host/status/status';
-import type { Load, WorkerOptions } from '../../src/host/worker/client';
+import type { Load, WorkerOptions } from '../../src/host/worker/options';
 import { WorkerRelay } from '../../src/host/worker/relay';
 import { GREEDY } from '../../src/protocol';
 import { loadRequest } from '../load';

@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url';
 import { driverRemedy } from '../../src/engine/gpu';
 import { seededRandom } from '../../src/engine/sample';
 import { describeStatus } from '../../src/host/status/status';
-import type { WorkerOptions } from '../../src/host/worker/client';
+import type { WorkerOptions } from '../../src/host/worker/options';
 import { tinyConfig, tinyModel } from '../checkpoints';
 import { Editor, isAlive, loadOf, until, withEnvironment } from './editor';
 import './disk';

@@ -33,7 +33,10 @@ const rooms: Record<string, Room> = {
     imports: ['src/protocol', 'src/engine', 'src/model', 'src/text'],
     packages: new RegExp(`^${NODE}$`),
   },
-  'src/host/worker': { imports: ['src/protocol'], packages: new RegExp(`^${NODE}$`) },
+  'src/host/worker': {
+    imports: ['src/protocol'],
+    packages: new RegExp(`^(${NODE}|@vscode/l10n)$`),
+  },
   'src/host/models': {
     imports: [
       'src/hub',

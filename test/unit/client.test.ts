@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkerClient, type WorkerOptions } from '../../src/host/worker/client';
+import { WorkerClient } from '../../src/host/worker/client';
+import type { WorkerOptions } from '../../src/host/worker/options';
 import { GREEDY, type CompletionRequest } from '../../src/protocol';
 import { loadRequest } from '../load';
 

@@ -24,13 +24,49 @@ function translated(name: string, source: string): string[] {
   return found;
 }
 
-function translatedByHost(): Set<string> {
-  const files = readdirSync('src/host', { recursive: true, encoding: 'utf8' });
-  const sources = files.filter((name) => name.endsWith('.ts'));
-  return new Set(
-    sources.flatMap((name) => translated(name, readFileSync(join('src/host', name), 'utf8'))),
-  );
+/** Words between blanks, or one that begins like a label. */
+const PROSE = /[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+…?$/;
+/** Where English is right: what is translated, logged, or no text at all. */
+const NOT_SHOWN = /^(vscode\.l10n\.)?t$|(^|\.)(log|options\.log|parts\.log)(\.\w+)?$/;
+/** Nobody reads these as texts: names of languages and of the system, code, a command without a place. */
+const UNREAD = /^(generate\/comment|views\/benchmark|suggest\/power|sample)\.ts$/;
+const UNREAD_TEXTS = ['Count an accepted suggestion'];
+
+/** Texts of a file that look like English for people and are not translated. */
+function untranslated(name: string, source: string): string[] {
+  const file = ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true);
+  const found: string[] = [];
+  const note = (text: string) => {
+    if (PROSE.test(text) && !UNREAD_TEXTS.includes(text)) found.push(text);
+  };
+  const visit = (node: ts.Node) => {
+    if (ts.isImportDeclaration(node) || ts.isTypeNode(node)) return;
+    if (ts.isCallExpression(node) && NOT_SHOWN.test(node.expression.getText(file))) return;
+    if (ts.isTaggedTemplateExpression(node) && node.tag.getText(file) === 'html') {
+      const { template } = node;
+      const spans = ts.isTemplateExpression(template) ? template.templateSpans : [];
+      const fixed = ts.isTemplateExpression(template) ? template.head.text : template.text;
+      const page = [fixed, ...spans.map(({ literal }) => literal.text)].join('0');
+      note(page.replace(/<[^<>]*>/g, '|').replaceAll('\n', ''));
+      spans.forEach(({ expression }) => visit(expression));
+      return;
+    }
+    if (ts.isStringLiteralLike(node)) note(node.text);
+    if (ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)) note(node.text.trim());
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
 }
+
+function hostSources(): [string, string][] {
+  const files = readdirSync('src/host', { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => [name.replaceAll('\\', '/'), readFileSync(join('src/host', name), 'utf8')]);
+}
+
+const translatedByHost = () => new Set(hostSources().flatMap((file) => translated(...file)));
 
 describe('translations into German', () => {
   it('has every text of the extension, and none that is gone', () => {
@@ -60,6 +96,24 @@ describe('translations into German', () => {
         for (const text of value as string[]) assert.match(text, /^%.+%$/);
       return value;
     });
+  });
+
+  it('leaves no text of the extension in plain words', () => {
+    const left = hostSources()
+      .filter(([name]) => !UNREAD.test(name))
+      .flatMap(([name, source]) => untranslated(name, source).map((text) => `${name}: ${text}`));
+    assert.deepEqual(left, []);
+  });
+
+  it('notices plain words', () => {
+    const source = `
+      import a from 'some words here';
+      const kind: 'no words here' = b;
+      log.info('logged words here');
+      show(t('good words'), 'bad words', \`\${c} more of them\`, html\`<p class="x">in the page</p>\`);
+      const button = 'Remove';`;
+    const expected = ['bad words', 'more of them', '|in the page|', 'Remove'];
+    assert.deepEqual(untranslated('a.ts', source), expected);
   });
 
   it('notices a text that is not a literal', () => {

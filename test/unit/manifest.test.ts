@@ -47,7 +47,7 @@ describe('manifest', () => {
   });
 
   it('has the commands that the extension registers', () => {
-    const source = readFileSync('src/host/main.ts', 'utf8');
+    const source = readFileSync('src/host/commands.ts', 'utf8');
     const registered = [...source.matchAll(/^ {4}'(lckv\.\w+)': /gm)].map(([, id]) => id);
     const contributed = manifest.contributes.commands.map(({ command }) => command);
     assert.deepEqual(registered, contributed);

@@ -4,7 +4,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { CATALOGUE, nameOf } from '../../src/host/models/catalogue';
-import type { Load, WorkerState } from '../../src/host/worker/client';
+import type { Load } from '../../src/host/worker/options';
+import type { WorkerState } from '../../src/host/worker/state';
 import { Models, type ModelSettings, type ModelUi } from '../../src/host/models/models';
 import { bytesText, durationText, progressText } from '../../src/host/quantity';
 import { selectModel } from '../../src/host/models/selection';
@@ -136,7 +137,7 @@ describe('models', () => {
     start: (load: Load) => {
       if (JSON.stringify(load) === JSON.stringify(started.at(-1))) return;
       started.push(load);
-      state = { kind: 'starting', fraction: 0, what: 'starting' };
+      state = { kind: 'starting', fraction: 0, what: 'process' };
     },
     stop: () => {
       started.push(null);

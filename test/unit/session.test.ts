@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, rm, unlink } from 'node:fs/promises';
+import { cp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '../../src/engine/sample';
 import { GREEDY, type CompletionRequest, type Timings } from '../../src/protocol';
@@ -66,8 +66,8 @@ describe('session', () => {
     });
     assert.ok(weightBytes >= parameters && parameters > 295 * 32);
     assert.ok(session.device.description.length > 0);
-    const fractions = progress.filter(([, what]) => what === 'Loading the weights');
-    assert.deepEqual(fractions.at(-1), [1, 'Loading the weights']);
+    const fractions = progress.filter(([, what]) => what === 'weights');
+    assert.deepEqual(fractions.at(-1), [1, 'weights']);
     assert.ok(fractions.every(([now], i) => i === 0 || now >= fractions[i - 1][0]));
   });
 
@@ -95,6 +95,42 @@ describe('session', () => {
     assert.equal((await collect(fresh.complete(request()))).text, here.text);
     await fresh.dispose();
     assert.notEqual(other.text, here.text);
+  });
+
+  it("loads models of the first paper's format as what they are", async () => {
+    const old = {
+      ...{ ...tinyConfig, layer_types: undefined, forward_passes: undefined },
+      ...{ model_type: 'opt-llama', num_encoders: 8, num_warmup_layers: 1 },
+    };
+    const same = { ...tinyConfig, layer_types: '0_3_3_3', force_nodiag: true, forward_passes: 7 };
+    const texts = await Promise.all(
+      [old, same].map(async (config) => {
+        const opened = await Session.open(await model(config));
+        const { text } = await collect(opened.complete(request()));
+        const { kvLayers } = opened.info();
+        await opened.dispose();
+        return [kvLayers, text] as const;
+      }),
+    );
+    assert.equal(texts[0][0], 2);
+    assert.ok(texts[0][1].length > 0);
+    assert.deepEqual(texts[0], texts[1]);
+  });
+
+  it('reads from left to right with a base model, and says so', async () => {
+    const dir = await model();
+    const path = join(dir, 'tokenizer.json');
+    const json = JSON.parse(await readFile(path, 'utf8')) as { added_tokens: object[] };
+    json.added_tokens.length = 1;
+    await writeFile(path, JSON.stringify(json));
+    const base = await Session.open(dir);
+    assert.equal(base.info().fillInTheMiddle, false);
+    const first = await collect(base.complete(request({ suffix: ';\n}\n' })));
+    const other = await collect(base.complete(request({ suffix: 'else', path: 'b.py' })));
+    assert.ok(first.text.length > 0);
+    assert.equal(other.text, first.text);
+    assert.equal(other.timings.reusedTokens, other.timings.promptTokens - 1);
+    await base.dispose();
   });
 
   it('measures itself', async () => {

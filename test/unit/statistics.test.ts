@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { Outcome } from '../../src/host/suggest/outcome';
-import { describeSummary, Statistics } from '../../src/host/suggest/statistics';
+import { describeSummary, Statistics, summaryFacts } from '../../src/host/suggest/statistics';
 
 const suggestion = (source: 'model' | 'running' | 'memory', isNew: boolean): Outcome => ({
   kind: 'suggestion',
@@ -43,6 +43,14 @@ describe('Statistics', () => {
       describeSummary(expected),
       /^1 of 2 suggestions accepted, median 2 ms, 95 % within 100 ms.*50 % kept after 30 s$/,
     );
+  });
+
+  it('tell the page how much was kept, once it is known', () => {
+    const statistics = count([suggestion('model', true), 100]);
+    const kept = () => summaryFacts(statistics.summary).at(-1);
+    assert.deepEqual(kept(), ['Still there after 30 s', 'not yet known']);
+    statistics.keep(3, 4);
+    assert.deepEqual(kept(), ['Still there after 30 s', '75 %']);
   });
 
   it('take latencies from the last 200 suggestions', () => {

@@ -104,6 +104,12 @@ describe('describeStatus', () => {
     assert.deepEqual([text(900), text(2500)], ['$(loading~spin) LCKV', '$(loading~spin) LCKV 2 s']);
   });
 
+  it('says where a model does not see what is behind the cursor', () => {
+    const base = { ...ready, model: { ...model, fillInTheMiddle: false } };
+    assert.match(describeStatus(base).tooltip, /sees only what is before the cursor/);
+    assert.doesNotMatch(describeStatus(ready).tooltip, /sees only/);
+  });
+
   it('warns where the model runs on the CPU', () => {
     assert.match(describeStatus(slow).text, /warning/);
     assert.match(describeStatus(slow).tooltip, /no GPU driver/);

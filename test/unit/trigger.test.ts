@@ -175,7 +175,7 @@ describe('explain', () => {
 
 describe('menuItems', () => {
   const commands = (kind: 'off' | 'paused' | 'starting') => {
-    const status = { kind, leftMs: 1, fraction: 0, what: '' } as const;
+    const status = { kind, leftMs: 1, fraction: 0, what: 'gpu' } as const;
     const items = menuItems({ status, language: { id: 'go', isOn: true }, explanation: 'Why.' });
     return items.map(({ command }) => command);
   };

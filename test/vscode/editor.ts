@@ -1,4 +1,5 @@
 // What the tests do in VS Code, and how they wait for what comes of it.
+import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/host/main';
@@ -10,6 +11,12 @@ export const extension = vscode.extensions.getExtension<Api>('lckv-code.lckv-cod
 export const run = <T>(command: string, argument?: unknown): Thenable<T> =>
   vscode.commands.executeCommand<T>(command, argument);
 export const settings = () => vscode.workspace.getConfiguration('lckv');
+
+/** Prints a figure beside the results. */
+export function note(text: string): void {
+  const file = process.env.LCKV_TEST_RESULTS;
+  if (file) appendFileSync(file, `${JSON.stringify({ note: text })}\n`);
+}
 
 /** The extension with its model loaded. */
 export async function activate(): Promise<Api> {

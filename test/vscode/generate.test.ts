@@ -6,6 +6,7 @@ import type { Api } from '../../src/host/main';
 import { activate, open, PYTHON, reach, run, until } from './editor';
 
 const PLACE = 'def area(w, h):\n    return w * h\n\n\ndef volume(w, h, d):\n    ';
+const TYPED = 'return';
 const INSTRUCTION = { instruction: 'the product of width, height and depth' };
 let api: Api;
 
@@ -13,6 +14,21 @@ let api: Api;
 async function start(text: string) {
   const document = await open({ language: 'python', content: text });
   return { document, version: document.version };
+}
+
+/** The same with a word typed at its end, so that there is one thing to undo. */
+async function startTyped() {
+  const { document } = await start(PLACE);
+  await run('type', { text: TYPED });
+  return { document, version: document.version };
+}
+
+/** The document is as it was, and one undo takes back what the user typed. */
+async function assertUntouched(document: vscode.TextDocument, version: number): Promise<void> {
+  assert.deepEqual([document.getText(), document.version], [PLACE + TYPED, version]);
+  assert.equal(api.generated(), undefined);
+  await run('undo');
+  assert.equal(document.getText(), PLACE);
 }
 
 const generated = (phase: 'generating' | 'ready') =>
@@ -75,34 +91,31 @@ describe('LCKV code by command', () => {
   });
 
   it('leaves nothing behind when it is rejected', async () => {
-    const { document, version } = await start(PLACE);
+    const { document, version } = await startTyped();
     const { selection } = vscode.window.activeTextEditor!;
     await preview();
     await run('lckv.rejectGenerated');
-    assert.deepEqual([document.getText(), document.version], [PLACE, version]);
     assert.ok(vscode.window.activeTextEditor!.selection.isEqual(selection));
-    await run('undo');
-    assert.equal(document.version, version, 'there was nothing to undo');
+    await assertUntouched(document, version);
   });
 
   it('leaves nothing behind when it is cancelled while it is written', async () => {
-    const { document, version } = await start(PLACE);
+    const { document, version } = await startTyped();
     void run('lckv.generate', INSTRUCTION);
     await generated('generating');
     await run('lckv.rejectGenerated');
     await until(() => api.status().kind === 'ready', 'an idle worker');
     await sleep(300);
-    assert.deepEqual([document.getText(), document.version], [PLACE, version]);
-    assert.equal(api.generated(), undefined);
+    await assertUntouched(document, version);
   });
 
   it('leaves nothing behind when the worker dies', async () => {
-    const { document, version } = await start(PLACE);
+    const { document, version } = await startTyped();
     void run('lckv.generate', INSTRUCTION);
     await generated('generating');
     process.kill(api.workerPid()!, 'SIGKILL');
     await until(() => api.generated() === undefined, 'the end of the preview');
-    assert.deepEqual([document.getText(), document.version], [PLACE, version]);
+    await assertUntouched(document, version);
     await reach('ready');
   });
 

@@ -10,8 +10,12 @@ export async function run(): Promise<void> {
     if (file) appendFileSync(file, JSON.stringify(result) + '\n');
   };
   const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false });
-  for (const name of readdirSync(__dirname))
-    if (name.endsWith('.test.js')) mocha.addFile(join(__dirname, name));
+  const wanted = process.env.LCKV_TEST_FILES?.split(' ').filter(Boolean) ?? [];
+  for (const name of readdirSync(__dirname)) {
+    const [part, ...rest] = name.split('.');
+    const isWanted = wanted.length === 0 || wanted.includes(part);
+    if (rest.join('.') === 'test.js' && isWanted) mocha.addFile(join(__dirname, name));
+  }
 
   const failures = await new Promise<number>((resolve) => {
     const runner = mocha.run(resolve);

@@ -1,22 +1,30 @@
-// Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron | --installed]
+// Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron] [part ...]
 // In code-server and a browser, with real keystrokes as well; or in a desktop VS Code, which is
-// downloaded unless LCKV_VSCODE names one. With --installed only what is tested on the installed
-// package. Ends with mocha's summary.
+// downloaded unless LCKV_VSCODE names one. Parts are test files (models, generate, ...), pages and
+// installed, which tests the installed package; all if none is named. Ends with mocha's summary.
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pack } from '../../package.mjs';
 import { root } from '../setup/system.mjs';
-import { withCodeServer, windowAddress } from './codeServer.mjs';
+import { freePort, withCodeServer, windowAddress } from './codeServer.mjs';
 import { testKeys } from './keys.mjs';
 import { testPages } from './pages.mjs';
 import { testTrust, TRUST_SETTINGS } from './trust.mjs';
 
 const folder = join(root, 'dist', 'vscode-suite');
 const workspace = join(folder, 'workspace');
-/** One JSON object a line for each finished test, then `{"end":true}`. */
+/** One JSON object a line for each finished test and each figure worth a note, then `{"end":true}`. */
 const resultsFile = join(folder, 'results.jsonl');
 const suite = join(root, 'dist', 'test', 'vscode', 'index.js');
-const env = { LCKV_TEST_RESULTS: resultsFile };
+const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const isWanted = (part) => parts.length === 0 || parts.includes(part);
+const files = parts.filter((part) => part !== 'pages' && part !== 'installed');
+const env = {
+  LCKV_TEST_RESULTS: resultsFile,
+  LCKV_TEST_FILES: files.join(' '),
+  HTTP_PROXY: `http://127.0.0.1:${await freePort()}`, // where proxy.test.ts has one
+  NO_PROXY: 'direct.test',
+};
 
 const settings = {
   'lckv.maxTokens': 12,
@@ -49,13 +57,15 @@ writeFileSync(resultsFile, '');
 const electron = process.argv.includes('--electron') || process.platform !== 'linux';
 const watch = setInterval(report, 500);
 const started = Date.now();
+let read = 0;
 let shown = 0;
 let failures = 0;
 let ended = false;
 
 try {
-  if (!process.argv.includes('--installed')) await runSuite();
-  if (!electron) await runInstalled();
+  if (parts.length === 0 || files.length > 0) await runSuite();
+  if (!electron && isWanted('pages')) await testPages(join(folder, 'pages'), record);
+  if (!electron && isWanted('installed')) await runInstalled();
 } catch (error) {
   record({ title: 'VS Code runs', error: error.stack });
 }
@@ -74,6 +84,8 @@ function record(result) {
 function report() {
   const results = readFileSync(resultsFile, 'utf8').split('\n').slice(0, -1).map(JSON.parse);
   ended = results.some(({ end }) => end);
+  for (const { note } of results.slice(read)) if (note) console.log(`      ${note}`);
+  read = results.length;
   const tests = results.filter(({ title }) => title);
   for (const { title, ms, error } of tests.slice(shown)) {
     const time = ms > 100 ? ` (${(ms / 1000).toFixed(1)}s)` : '';
@@ -84,11 +96,10 @@ function report() {
   shown = tests.length;
 }
 
-/** The suite, and the pages of the extension by themselves. */
+/** The test files, in whatever VS Code there is. */
 async function runSuite() {
   if (electron) await runDesktop();
   else await runCodeServer();
-  if (!electron) await testPages(join(folder, 'pages'), record);
   report();
   if (!ended) record({ title: 'the suite runs to its end', error: 'It ended without a summary.' });
 }
@@ -114,7 +125,10 @@ async function runCodeServer() {
 /** Real keystrokes, with the extension's own package installed; then a folder that nobody trusts. */
 async function runInstalled() {
   const vsix = await pack(`linux-${process.arch}`);
-  await withCodeServer({ settings, vsix }, (vscode) => testKeys(vscode, workspace, record));
+  const installedAt = Date.now();
+  await withCodeServer({ settings, vsix }, (vscode) =>
+    testKeys({ ...vscode, installedAt }, workspace, record),
+  );
   const wary = { ...settings, ...TRUST_SETTINGS };
   await withCodeServer({ settings: wary, vsix, asksTrust: true }, (vscode) =>
     testTrust(vscode, folder, record),

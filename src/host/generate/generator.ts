@@ -179,7 +179,8 @@ export class Generator implements vscode.Disposable {
     const { draft: place, preview, stop } = running;
     this.parts.onStart();
     let text = '';
-    const show = () => preview.show(place.lead + text, cancelling());
+    const lenses = cancelling();
+    const show = () => preview.show(place.lead + text, lenses);
     show();
     const request: CompletionRequest = {
       path: vscode.workspace.asRelativePath(document.uri, false).replaceAll('\\', '/'),

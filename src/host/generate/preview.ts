@@ -12,7 +12,9 @@ export interface PreviewEvents {
 }
 
 /** Milliseconds between two updates of the ghost text. */
-const UPDATE_MS = 100;
+const UPDATE_MS = 300;
+
+const EVERYWHERE = { pattern: '**' };
 
 const REPLACED = vscode.window.createTextEditorDecorationType({
   backgroundColor: new vscode.ThemeColor('diffEditor.removedTextBackground'),
@@ -32,6 +34,9 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
   /** How much of it was inserted already, by word or by typing it. */
   private inserted = 0;
   private lenses: readonly vscode.Command[] = [];
+  private provider: vscode.Disposable | undefined;
+  /** What VS Code was last told to show. */
+  private asked = '';
   private timer: NodeJS.Timeout | undefined;
   private isInserting = false;
 
@@ -42,8 +47,7 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
     this.isReplacing = stretch.start < stretch.end;
     this.subscriptions = vscode.Disposable.from(
       this.changed,
-      vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, this),
-      vscode.languages.registerCodeLensProvider({ pattern: '**' }, this),
+      vscode.languages.registerCodeLensProvider(EVERYWHERE, this),
       vscode.workspace.onDidChangeTextDocument((event) => {
         if (event.document === document && !this.isInserting) this.follow(event.contentChanges);
       }),
@@ -81,8 +85,11 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
   show(text: string, lenses: readonly vscode.Command[]): void {
     const isSame = text.startsWith(this.full.slice(0, this.inserted));
     this.full = text;
-    this.lenses = lenses;
     if (!isSame) return this.events.onLost();
+    if (lenses !== this.lenses) {
+      this.lenses = lenses;
+      this.changed.fire();
+    }
     this.redraw();
   }
 
@@ -102,7 +109,8 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
     position: vscode.Position,
   ): vscode.InlineCompletionItem[] {
     const { end } = this.range();
-    if (document !== this.document || this.text === '' || !position.isEqual(end)) return [];
+    const isBlank = this.text.trim() === '';
+    if (document !== this.document || isBlank || !position.isEqual(end)) return [];
     return [new vscode.InlineCompletionItem(this.ghost, new vscode.Range(end, end))];
   }
 
@@ -117,6 +125,7 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
   dispose(): void {
     clearTimeout(this.timer);
     this.subscriptions.dispose();
+    this.provider?.dispose();
     this.decorate([]);
     void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
   }
@@ -152,13 +161,26 @@ export class Preview implements vscode.InlineCompletionItemProvider, vscode.Code
   private redraw(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.changed.fire();
       this.decorate();
       const editor = vscode.window.activeTextEditor;
       const isHere = editor?.document === this.document;
       if (isHere && editor.selection.isEmpty && editor.selection.active.isEqual(this.range().end))
-        void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+        this.ask();
     }, UPDATE_MS);
+  }
+
+  /**
+   * Has VS Code ask for the ghost text. It keeps what it shows until that is hidden, and asks nobody
+   * twice about a place, but somebody new.
+   */
+  private ask(): void {
+    if (this.asked !== this.text) {
+      this.asked = this.text;
+      void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+      this.provider?.dispose();
+      this.provider = vscode.languages.registerInlineCompletionItemProvider(EVERYWHERE, this);
+    }
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
   }
 
   private decorate(ranges = this.isReplacing ? [this.range()] : []): void {

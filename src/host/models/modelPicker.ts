@@ -1,5 +1,6 @@
 // The commands to choose, download and remove models, as quick picks.
 import { homedir } from 'node:os';
+import { t } from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { REPOSITORY_ID } from '../../hub/repository';
 import type { ModelStore, StoredModel } from '../../hub/store';
@@ -24,12 +25,12 @@ type Item = vscode.QuickPickItem & { choose?: () => unknown };
 export async function pickModel(parts: PickerParts): Promise<void> {
   const stored = (await parts.store.list()).filter(({ kind }) => kind === 'model');
   const chosen = parts.chosen();
-  const mark = (...names: string[]) => (names.includes(chosen) ? 'in the settings' : '');
+  const mark = (...names: string[]) => (names.includes(chosen) ? t('in the settings') : '');
   const items: Item[] = [
     {
       label: '$(package) bundled',
       description: mark('bundled'),
-      detail: 'The small model for code that comes with the extension',
+      detail: t('The small model for code that comes with the extension'),
       choose: () => setModel('bundled'),
     },
     ...stored.map(({ id, sizeBytes }) => ({
@@ -38,16 +39,16 @@ export async function pickModel(parts: PickerParts): Promise<void> {
       detail: CATALOGUE.find((entry) => entry.id === id)?.summary,
       choose: () => setModel(id),
     })),
-    { label: 'To download', kind: vscode.QuickPickItemKind.Separator },
+    { label: t('To download'), kind: vscode.QuickPickItemKind.Separator },
     ...offered(stored).map((entry) => ({
       ...describe(entry),
       choose: () => downloadAndUse(entry.id, parts),
     })),
-    { label: 'Other', kind: vscode.QuickPickItemKind.Separator },
-    { label: '$(folder) Choose a folder…', choose: pickFolder },
-    { label: '$(cloud-download) Another repository…', choose: () => askRepository(parts) },
+    { label: t('Other'), kind: vscode.QuickPickItemKind.Separator },
+    { label: `$(folder) ${t('Choose a folder…')}`, choose: pickFolder },
+    another(parts),
   ];
-  await choose(items, 'The model that completes your code');
+  await choose(items, t('The model that completes your code'));
 }
 
 /** Lets the user download a model of the catalogue or any other, and then use it. */
@@ -58,9 +59,9 @@ export async function pickDownload(parts: PickerParts): Promise<void> {
       ...describe(entry),
       choose: () => downloadAndUse(entry.id, parts),
     })),
-    { label: '$(cloud-download) Another repository…', choose: () => askRepository(parts) },
+    another(parts),
   ];
-  await choose(items, 'Size and licence are shown before anything is downloaded');
+  await choose(items, t('Size and licence are shown before anything is downloaded'));
 }
 
 /** Shows what the downloads take up and lets the user remove them. */
@@ -69,20 +70,24 @@ export async function manageModels(parts: PickerParts): Promise<void> {
   const total = stored.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const items: Item[] = stored.map((model) => ({
     label: `$(trash) ${model.id}`,
-    description: `${bytesText(model.sizeBytes)}${KINDS[model.kind]}`,
+    description: [bytesText(model.sizeBytes), kindText(model.kind)].filter(Boolean).join(', '),
     detail: model.dir,
     choose: () => removeModel(model, parts),
   }));
-  if (items.length === 0) items.push({ label: 'No model was downloaded.' });
-  items.push({ label: '$(cloud-download) Download…', choose: () => pickDownload(parts) });
-  await choose(items, `Downloaded models: ${bytesText(total)}. Choose one to remove it`);
+  if (items.length === 0) items.push({ label: t('No model was downloaded.') });
+  items.push({ label: `$(cloud-download) ${t('Download…')}`, choose: () => pickDownload(parts) });
+  await choose(items, t('Downloaded models: {0}. Choose one to remove it', bytesText(total)));
 }
 
-const KINDS: Record<StoredModel['kind'], string> = {
-  model: '',
-  partial: ', unfinished download',
-  refused: ', refused because of wrong bytes',
-};
+function kindText(kind: StoredModel['kind']): string {
+  if (kind === 'partial') return t('unfinished download');
+  return kind === 'refused' ? t('refused because of wrong bytes') : '';
+}
+
+function another(parts: PickerParts): Item {
+  const label = `$(cloud-download) ${t('Another repository…')}`;
+  return { label, choose: () => askRepository(parts) };
+}
 
 async function choose(items: Item[], placeHolder: string): Promise<void> {
   const options = { placeHolder, matchOnDescription: true, matchOnDetail: true };
@@ -98,7 +103,7 @@ function offered(stored: readonly StoredModel[]): CatalogueEntry[] {
 function describe({ id, summary, sizeBytes, licence }: CatalogueEntry): Item {
   return {
     label: `$(cloud-download) ${nameOf(id)}`,
-    description: `${bytesText(sizeBytes)}, licence: ${licence ?? 'none stated'}`,
+    description: `${bytesText(sizeBytes)}, ${t('licence: {0}', licence ?? t('none stated'))}`,
     detail: summary,
   };
 }
@@ -109,10 +114,10 @@ async function downloadAndUse(id: string, parts: PickerParts): Promise<void> {
 
 async function askRepository(parts: PickerParts): Promise<void> {
   const id = await vscode.window.showInputBox({
-    prompt: 'A Hugging Face repository with a Llama or LCKV model',
+    prompt: t('A Hugging Face repository with a Llama or LCKV model'),
     placeHolder: 'owner/name',
     validateInput: (text) =>
-      REPOSITORY_ID.test(text.trim()) ? undefined : 'Expected owner/name, as in its address.',
+      REPOSITORY_ID.test(text.trim()) ? undefined : t('Expected owner/name, as in its address.'),
   });
   if (id) await downloadAndUse(id.trim(), parts);
 }
@@ -123,18 +128,18 @@ async function pickFolder(): Promise<void> {
       canSelectFolders: true,
       canSelectFiles: false,
       defaultUri: vscode.Uri.file(homedir()),
-      openLabel: 'Use This Model',
+      openLabel: t('Use This Model'),
     })) ?? [];
   if (folder) await setModel(folder.fsPath);
 }
 
 async function removeModel(model: StoredModel, parts: PickerParts): Promise<void> {
   if (model.dir === parts.servedDir()) {
-    const hint = `LCKV: ${model.id} is in use. Select another model before you remove it.`;
+    const hint = t('LCKV: {0} is in use. Select another model before you remove it.', model.id);
     return void vscode.window.showInformationMessage(hint);
   }
-  const question = `Remove ${model.id} and free ${bytesText(model.sizeBytes)}?`;
+  const question = t('Remove {0} and free {1}?', model.id, bytesText(model.sizeBytes));
   const options = { modal: true, detail: model.dir };
-  const answer = await vscode.window.showWarningMessage(question, options, 'Remove');
+  const answer = await vscode.window.showWarningMessage(question, options, t('Remove'));
   if (answer) await parts.store.remove(model);
 }

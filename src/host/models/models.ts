@@ -1,11 +1,12 @@
 // Keeps the worker on the model that the settings name, and what the user must be asked for that.
 // Whatever happens, a model that works goes on working. Knows no editor.
+import { t } from '@vscode/l10n';
 import { Hub } from '../../hub/hub';
 import { installModel } from '../../hub/install';
 import type { Progress } from '../../hub/meter';
 import type { Repository } from '../../hub/repository';
 import type { ModelStore } from '../../hub/store';
-import type { Load } from '../worker/client';
+import type { Load } from '../worker/options';
 import type { WorkerRelay } from '../worker/relay';
 import { selectModel } from './selection';
 import type { Settings } from '../settings';
@@ -152,13 +153,14 @@ export class Models {
 
   private servingInstead(): string {
     const { state } = this.options.worker;
-    if (state.kind === 'ready') return `${state.model.name} goes on serving.`;
-    return 'The bundled model serves instead.';
+    if (state.kind === 'ready') return t('{0} goes on serving.', state.model.name);
+    return t('The bundled model serves instead.');
   }
 
   /** Asks once whether to get a model; a "no" holds until the setting changes again. */
   private async offer(id: string, isStarting: boolean): Promise<void> {
-    this.currentProblem = `lckv.model: ${id} is not on this machine. ${this.servingInstead()}`;
+    const absent = t('lckv.model: {0} is not on this machine.', id);
+    this.currentProblem = `${absent} ${this.servingInstead()}`;
     if (isStarting && this.declined().includes(id)) return;
     if (await this.options.ui.askLookUp(id)) await this.download(id);
     else await this.decline(id);
@@ -169,14 +171,14 @@ export class Models {
     try {
       if (!store.has(id)) {
         const hub = openHub();
-        const repository = await ui.withProgress(`Looking up ${id}`, (signal) =>
+        const repository = await ui.withProgress(t('Looking up {0}', id), (signal) =>
           hub.lookUp(id, signal),
         );
         if (!(await ui.askDownload(repository, await store.freeBytes()))) {
           await this.decline(id);
           return false;
         }
-        await ui.withProgress(`Downloading ${id}`, (signal, report) =>
+        await ui.withProgress(t('Downloading {0}', id), (signal, report) =>
           installModel(hub, store, repository, signal, report),
         );
       }

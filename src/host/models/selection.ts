@@ -1,6 +1,7 @@
 // What the setting `lckv.model` means. Knows no editor and asks nobody.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { t } from '@vscode/l10n';
 import { REPOSITORY_ID } from '../../hub/repository';
 import { CATALOGUE, nameOf } from './catalogue';
 
@@ -30,8 +31,10 @@ export function selectModel(value: string, places: ModelPlaces): Selection {
   const names = CATALOGUE.map((entry) => nameOf(entry.id)).join(', ');
   return {
     kind: 'wrong',
-    message:
-      `lckv.model: found '${value}', expected 'bundled', a name of the catalogue (${names}), ` +
-      'a Hugging Face repository like owner/name, or the full path of a model folder.',
+    message: t(
+      "lckv.model: found '{0}', expected 'bundled', a name of the catalogue ({1}), a Hugging Face repository like owner/name, or the full path of a model folder.",
+      value,
+      names,
+    ),
   };
 }

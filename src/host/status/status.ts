@@ -1,6 +1,7 @@
 // What the status bar says: one text for each state. Knows no editor.
-import type { Timings } from '../../protocol';
-import type { WorkerState } from '../worker/client';
+import { t } from '@vscode/l10n';
+import type { LoadStep, Timings } from '../../protocol';
+import type { WorkerState } from '../worker/state';
 import { describeSummary, type Summary } from '../suggest/statistics';
 
 /** The extension's state as users see it. */
@@ -26,48 +27,66 @@ export function describeStatus(status: Status, timings?: Timings, summary?: Summ
     case 'off':
       return {
         text: '$(circle-slash) LCKV',
-        tooltip: 'Local completion is off.\n\n[Turn it on](command:lckv.enable)',
-        label: 'LCKV completion: off',
+        tooltip: `${t('Local completion is off.')}\n\n${link(t('Turn it on'), 'lckv.enable')}`,
+        label: t('LCKV completion: off'),
       };
     case 'paused': {
       const minutes = Math.ceil(status.leftMs / 60_000);
+      const said = t('Completion is paused for {0} min.', minutes);
       return {
         text: `$(debug-pause) LCKV ${minutes} min`,
-        tooltip: `Completion is paused for ${minutes} min.\n\n[Resume](command:lckv.resume)`,
-        label: `LCKV completion: paused for ${minutes} minutes`,
+        tooltip: `${said}\n\n${link(t('Resume'), 'lckv.resume')}`,
+        label: t('LCKV completion: paused for {0} minutes', minutes),
       };
     }
     case 'starting': {
       const percent = `${Math.round(status.fraction * 100)} %`;
+      const said = t('Local completion is starting: {0}, {1}.', stepText(status.what), percent);
       return {
         text: `$(loading~spin) LCKV ${percent}`,
-        tooltip: `Local completion is starting: ${status.what}, ${percent}.\n\n${LINKS}`,
-        label: `LCKV completion: starting, ${percent}`,
+        tooltip: `${said}\n\n${links()}`,
+        label: t('LCKV completion: starting, {0}', percent),
       };
     }
     case 'ready':
       return {
         text: `${status.device.software ? '$(warning)' : '$(sparkle)'} LCKV`,
         tooltip: readyTooltip(status, timings, summary),
-        label: `LCKV completion: ready${status.device.software ? ', slow without a GPU' : ''}`,
+        label: status.device.software
+          ? t('LCKV completion: ready, slow without a GPU')
+          : t('LCKV completion: ready'),
       };
     case 'thinking':
       return {
         text: `$(loading~spin) LCKV${elapsed(status.forMs)}`,
         tooltip: readyTooltip(status.ready, timings, summary),
-        label: `LCKV completion: thinking${elapsed(status.forMs)}`,
+        label: `${t('LCKV completion: thinking')}${elapsed(status.forMs)}`,
       };
-    case 'failed': {
-      const next =
-        status.retryMs === null
-          ? 'It stays off until you [start it again](command:lckv.restartWorker).'
-          : `It starts again in ${status.retryMs / 1000} s.`;
+    case 'failed':
       return {
         text: '$(error) LCKV',
-        tooltip: `${status.message}\n\n${next}\n\n${LINKS}`,
-        label: `LCKV completion: error. ${status.message}`,
+        tooltip: [status.message, nextStep(status.retryMs), links()].join('\n\n'),
+        label: t('LCKV completion: error. {0}', status.message),
       };
-    }
+  }
+}
+
+function nextStep(retryMs: number | null): string {
+  if (retryMs !== null) return t('It starts again in {0} s.', retryMs / 1000);
+  const again = link(t('start it again'), 'lckv.restartWorker');
+  return t('It stays off until you {0}.', again);
+}
+
+function stepText(step: LoadStep): string {
+  switch (step) {
+    case 'process':
+      return t('starting the process');
+    case 'files':
+      return t('reading the model');
+    case 'gpu':
+      return t('opening the GPU');
+    case 'weights':
+      return t('loading the weights');
   }
 }
 
@@ -86,42 +105,61 @@ export const LINKED_COMMANDS = [
   'lckv.showLog',
 ];
 
-const LINKS =
-  '[Why no suggestion?](command:lckv.explain) · [Restart](command:lckv.restartWorker) · ' +
-  '[Log](command:lckv.showLog) · [Turn off](command:lckv.disable)';
+const link = (text: string, command: string) => `[${text}](command:${command})`;
+
+const links = () =>
+  [
+    link(t('Why no suggestion?'), 'lckv.explain'),
+    link(t('Restart'), 'lckv.restartWorker'),
+    link(t('Log'), 'lckv.showLog'),
+    link(t('Turn off'), 'lckv.disable'),
+  ].join(' · ');
 
 function readyTooltip(
   { device, model }: Extract<WorkerState, { kind: 'ready' }>,
   timings?: Timings,
   summary?: Summary,
 ): string {
-  const saved = Math.round(model.standardKvBytesPerToken / model.kvBytesPerToken);
+  const millions = Math.round(model.parameters / 1e6);
   const paragraphs = [
-    `**${model.name}**, ${Math.round(model.parameters / 1e6)} M parameters, on ${device.description}`,
-    `Keys and values of ${model.kvLayers} of ${model.layers} layers: ${saved} times less memory ` +
-      `than a standard transformer, for ${model.contextTokens} tokens`,
+    t('{0}, {1} M parameters, on {2}', `**${model.name}**`, millions, device.description),
+    t(
+      'Keys and values of {0} of {1} layers: {2} times less memory than a standard transformer, for {3} tokens',
+      model.kvLayers,
+      model.layers,
+      Math.round(model.standardKvBytesPerToken / model.kvBytesPerToken),
+      model.contextTokens,
+    ),
   ];
   if (model.reduced) paragraphs.push(model.reduced);
+  if (!model.fillInTheMiddle)
+    paragraphs.push(
+      t(
+        'This model was trained without fill-in-the-middle: it sees only what is before the cursor.',
+      ),
+    );
   if (device.software) paragraphs.push(softwareText(timings));
   if (timings) paragraphs.push(timingsText(timings));
-  if (summary) paragraphs.push(`Since the start: ${describeSummary(summary)}`);
-  return [...paragraphs, LINKS].join('\n\n');
+  if (summary) paragraphs.push(t('Since the start: {0}', describeSummary(summary)));
+  return [...paragraphs, links()].join('\n\n');
 }
 
 /** How slow it is without a GPU, once that is known. */
 function softwareText(timings?: Timings): string {
-  const text = 'There is no GPU driver, so the model runs on the CPU, slowly';
   const decodeMs = timings && timings.totalMs - timings.prefillMs;
-  if (!timings?.generatedTokens || !decodeMs || decodeMs <= 0) return `${text}.`;
-  const tokensPerSecond = Math.round((timings.generatedTokens / decodeMs) * 1000);
-  return `${text}: ${tokensPerSecond} tokens a second.`;
+  if (!timings?.generatedTokens || !decodeMs || decodeMs <= 0)
+    return t('There is no GPU driver, so the model runs on the CPU, slowly.');
+  return t(
+    'There is no GPU driver, so the model runs on the CPU, slowly: {0} tokens a second.',
+    Math.round((timings.generatedTokens / decodeMs) * 1000),
+  );
 }
 
 function timingsText(timings: Timings): string {
   const { promptTokens, reusedTokens, generatedTokens, firstTextMs, totalMs } = timings;
-  const first = firstTextMs === null ? '' : `first text after ${Math.round(firstTextMs)} ms, `;
-  return (
-    `Last suggestion: ${first}${generatedTokens} tokens in ${Math.round(totalMs)} ms; ` +
-    `${reusedTokens} of ${promptTokens} prompt tokens came from the cache`
-  );
+  const first =
+    firstTextMs === null ? '' : `${t('first text after {0} ms', Math.round(firstTextMs))}, `;
+  const whole = t('{0} tokens in {1} ms', generatedTokens, Math.round(totalMs));
+  const reused = t('{0} of {1} prompt tokens came from the cache', reusedTokens, promptTokens);
+  return `${t('Last suggestion')}: ${first}${whole}; ${reused}`;
 }

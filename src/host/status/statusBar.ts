@@ -1,4 +1,5 @@
 // The status bar item and its menu in VS Code.
+import { t } from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { MenuItem } from './menu';
 import { LINKED_COMMANDS, type Status, type StatusText } from './status';
@@ -9,7 +10,7 @@ export class StatusBar implements vscode.Disposable {
 
   constructor() {
     this.item = vscode.window.createStatusBarItem('lckv', vscode.StatusBarAlignment.Right, 100);
-    this.item.name = 'LCKV completion';
+    this.item.name = t('LCKV completion');
     this.item.command = 'lckv.showMenu';
     this.item.show();
   }

@@ -1,4 +1,5 @@
 // What came of a question for a suggestion, and why nothing did, in words. Knows no editor.
+import { t } from '@vscode/l10n';
 import type { Scope } from '../../syntax/scope';
 import type { Trimmed } from '../../text/trim';
 
@@ -56,62 +57,75 @@ export function nothing(reason: Reason): Outcome {
 /** The last answer in words, with what to do about it; `now` in milliseconds since the epoch.
  * `thinkingMs`: how long one has been waited for, 0 if none is. */
 export function explain(answer: Answer | undefined, now: number, thinkingMs = 0): string {
-  const last = answer ? explainAnswer(answer, now) : NEVER;
+  const last = answer ? explainAnswer(answer, now) : never();
   if (thinkingMs === 0) return last;
-  return `A suggestion has been in the making for ${(thinkingMs / 1000).toFixed(1)} s. Before: ${last}`;
+  const seconds = (thinkingMs / 1000).toFixed(1);
+  return t('A suggestion has been in the making for {0} s. Before: {1}', seconds, last);
 }
 
-const NEVER = 'Nothing was asked for yet. Type something in a file of code.';
+const never = () => t('Nothing was asked for yet. Type something in a file of code.');
 
 function explainAnswer({ outcome, at, elapsedMs }: Answer, now: number): string {
-  const when = `${Math.max(0, Math.round((now - at) / 1000))} s ago, in ${Math.round(elapsedMs)} ms`;
-  if (outcome.kind === 'nothing') return `No suggestion ${when}: ${because(outcome.reason)}`;
-  return `The last suggestion came ${when}${ORIGIN[outcome.source]}.`;
+  const ago = Math.max(0, Math.round((now - at) / 1000));
+  const ms = Math.round(elapsedMs);
+  if (outcome.kind === 'nothing')
+    return t('No suggestion {0} s ago, in {1} ms: {2}', ago, ms, because(outcome.reason));
+  switch (outcome.source) {
+    case 'model':
+      return t('The last suggestion came {0} s ago, in {1} ms.', ago, ms);
+    case 'running':
+      return t(
+        'The last suggestion came {0} s ago, in {1} ms, by typing along with the model.',
+        ago,
+        ms,
+      );
+    case 'memory':
+      return t('The last suggestion came {0} s ago, in {1} ms, from memory.', ago, ms);
+  }
 }
 
-const ORIGIN = { model: '', running: ', by typing along with the model', memory: ', from memory' };
-
-const BY_HAND = 'Ask for one with the command "Trigger Inline Suggestion"';
+/** What to do where suggestions do not come by themselves. */
+const byHand = () => t('Ask for one with the command "Trigger Inline Suggestion".');
 
 function because(reason: Reason): string {
   switch (reason.kind) {
     case 'off':
-      return 'completion is off. Turn it on in the menu of the status bar.';
+      return t('completion is off. Turn it on in the menu of the status bar.');
     case 'paused':
-      return `completion is paused. Resume it in the menu of the status bar. ${BY_HAND}.`;
+      return `${t('completion is paused. Resume it in the menu of the status bar.')} ${byHand()}`;
     case 'manual':
-      return `lckv.trigger is "manual". ${BY_HAND}.`;
+      return `${t('lckv.trigger is "manual".')} ${byHand()}`;
     case 'language':
-      return `completion is off for ${reason.language}. Turn it on in lckv.languages. ${BY_HAND}.`;
+      return `${t('completion is off for {0}. Turn it on in lckv.languages.', reason.language)} ${byHand()}`;
     case 'scope':
-      return `completion is off in ${reason.scope}. Turn it on in lckv.scopes. ${BY_HAND}.`;
+      return `${t('completion is off in {0}. Turn it on in lckv.scopes.', reason.scope)} ${byHand()}`;
     case 'battery':
-      return `the computer runs on battery and lckv.onBattery is "manual". ${BY_HAND}.`;
+      return `${t('the computer runs on battery and lckv.onBattery is "manual".')} ${byHand()}`;
     case 'unwritable':
-      return 'this document is not for writing code. Try a file.';
+      return t('this document is not for writing code. Try a file.');
     case 'diff':
-      return `this is a comparison. Open the file itself. ${BY_HAND}.`;
+      return `${t('this is a comparison. Open the file itself.')} ${byHand()}`;
     case 'large':
-      return `the document is very large. ${BY_HAND}.`;
+      return `${t('the document is very large.')} ${byHand()}`;
     case 'deleted':
-      return `text was just deleted. Type on. ${BY_HAND}.`;
+      return `${t('text was just deleted. Type on.')} ${byHand()}`;
     case 'undone':
-      return `something was just undone or redone. Type on. ${BY_HAND}.`;
+      return `${t('something was just undone or redone. Type on.')} ${byHand()}`;
     case 'loading':
-      return 'the model is not ready. The status bar says what it is doing.';
+      return t('the model is not ready. The status bar says what it is doing.');
     case 'generating':
-      return 'code is being generated, waits to be accepted or rejected, or a benchmark runs.';
+      return t('code is being generated, waits to be accepted or rejected, or a benchmark runs.');
     case 'superseded':
-      return 'you typed on or moved the cursor before it came.';
+      return t('you typed on or moved the cursor before it came.');
     case 'lost':
-      return 'the inference worker ended. It starts again by itself; the log says why it ended.';
+      return t('the inference worker ended. It starts again by itself; the log says why it ended.');
     case 'blank':
-      return 'the model had nothing to add here. Type a little more.';
+      return t('the model had nothing to add here. Type a little more.');
     case 'trimmed':
-      return 'what the model wrote is behind the cursor already. Type a little more.';
+      return t('what the model wrote is behind the cursor already. Type a little more.');
     case 'unsure':
-      return `the model held the line for less probable than lckv.confidence. ${BY_HAND}.`;
+      return `${t('the model held the line for less probable than lckv.confidence.')} ${byHand()}`;
     case 'failed':
-      return `${reason.message} The log says more.`;
+      return `${reason.message} ${t('The log says more.')}`;
   }
 }

@@ -76,21 +76,28 @@ export class Statistics {
 /** The summary as names and values. */
 export function summaryFacts(summary: Summary | undefined): [string, string | number][] {
   if (!summary) return [[t('Shown'), 0]];
-  const { shown, accepted, p50Ms, p95Ms, reused } = summary;
+  const { shown, accepted, p50Ms, p95Ms, reused, kept } = summary;
   return [
     [t('Shown'), shown],
     [t('Accepted'), accepted],
     [t('Median time'), `${Math.round(p50Ms)} ms`],
     [t('95 % within'), `${Math.round(p95Ms)} ms`],
-    [t('Served from memory'), `${Math.round(reused * 100)} %`],
+    [t('Served from memory'), percent(reused)],
+    [t('Still there after 30 s'), kept === undefined ? t('not yet known') : percent(kept)],
   ];
 }
 
+const percent = (share: number) => `${Math.round(share * 100)} %`;
+
 /** The summary in one line. */
 export function describeSummary({ shown, accepted, p50Ms, p95Ms, reused, kept }: Summary): string {
-  const share = kept === undefined ? '' : `, ${Math.round(kept * 100)} % kept after 30 s`;
-  return (
-    `${accepted} of ${shown} suggestions accepted, median ${Math.round(p50Ms)} ms, ` +
-    `95 % within ${Math.round(p95Ms)} ms, ${Math.round(reused * 100)} % from memory${share}`
+  const summary = t(
+    '{0} of {1} suggestions accepted, median {2} ms, 95 % within {3} ms, {4} from memory',
+    accepted,
+    shown,
+    Math.round(p50Ms),
+    Math.round(p95Ms),
+    percent(reused),
   );
+  return kept === undefined ? summary : `${summary}, ${t('{0} kept after 30 s', percent(kept))}`;
 }

@@ -1,82 +1,28 @@
 // The inference worker as the host sees it: a child process that may die at any time.
-// Starts it again when it does; keeps request ids, cancellation and timings. Knows no editor.
-import { fork, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import type {
-  CompletionRequest,
-  DeviceInfo,
-  LoadRequest,
-  ModelInfo,
-  StopReason,
-  Timings,
-  ToWorker,
-  WorkerStats,
-} from '../../protocol';
+// Starts it again when it does, and notices when it hangs. Knows no editor.
+import type { ChildProcess } from 'node:child_process';
+import { t } from '@vscode/l10n';
+import type { CompletionRequest, Timings, ToWorker, WorkerStats } from '../../protocol';
 import { isFromWorker } from './message';
+import type { Load, WorkerOptions } from './options';
+import { forkWorker } from './process';
+import { Requests, type Completion } from './requests';
+import { STOPPED, type WorkerState } from './state';
 import { Watchdog } from './watchdog';
-
-/** What the worker is up to. */
-export type WorkerState =
-  | { kind: 'stopped' }
-  | { kind: 'starting'; fraction: number; what: string }
-  | { kind: 'ready'; device: DeviceInfo; model: ModelInfo }
-  /** `retryMs` is null when starting again would fail again, as with a model that is not there. */
-  | { kind: 'failed'; message: string; retryMs: number | null };
-
-/** What a worker is started with. */
-export type Load = LoadRequest;
-
-/** A finished completion. */
-export interface Completion {
-  text: string;
-  /** Only of a `choose`. */
-  choices: string[];
-  reason: StopReason;
-  timings: Timings;
-}
-
-/** Where the worker's script is, and whom to tell. */
-export interface WorkerOptions {
-  script: string;
-  /** Gets every line that the worker prints, and what the client has to say about it. */
-  log(line: string): void;
-  /** Called after `state` or `busy` has changed. */
-  onChange(): void;
-  /** What other workers' models take of the GPU's memory, in bytes; asked at every start. */
-  inUseBytes?(): number;
-  /** Milliseconds before a dead worker is started again, doubled up to `maxRetryMs`. */
-  retryMs?: number;
-  maxRetryMs?: number;
-  /** A worker that was ready this long counts as healthy, in milliseconds. */
-  healthyMs?: number;
-  /** Milliseconds between two questions whether a working worker is alive. */
-  pingMs?: number;
-}
-
-interface Pending {
-  text: string;
-  choices: string[];
-  /** Absent where no suggestion is waited for, so that nothing is measured. */
-  onText: ((piece: string) => void) | undefined;
-  resolve(completion: Completion | undefined): void;
-  reject(error: Error): void;
-}
 
 /** So many questions without an answer are a hang; loading may compile for a while. */
 const SILENT_PINGS = { working: 4, starting: 24 };
 
-const STOPPED: WorkerState = { kind: 'stopped' };
-
 /** Runs the worker and talks to it. At most one process at a time. */
 export class WorkerClient {
   private readonly options: Required<WorkerOptions>;
-  private readonly pending = new Map<number, Pending>();
-  private readonly asked = new Map<number, (stats?: WorkerStats) => void>();
+  private readonly requests = new Requests(
+    (message) => this.send(message),
+    () => this.changed(),
+  );
   private child: ChildProcess | undefined;
   private load: Load | undefined;
   private currentState: WorkerState = STOPPED;
-  private latestTimings: Timings | undefined;
-  private lastId = 0;
   private deaths = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly watchdog: Watchdog;
@@ -97,7 +43,7 @@ export class WorkerClient {
 
   /** A completion is under way. */
   get busy(): boolean {
-    return this.pending.size > 0;
+    return this.requests.busy;
   }
 
   get pid(): number | undefined {
@@ -106,7 +52,7 @@ export class WorkerClient {
 
   /** Timings of the last completion that ended by itself. */
   get timings(): Timings | undefined {
-    return this.latestTimings;
+    return this.requests.timings;
   }
 
   /** Starts the worker with this model, or again if it runs with another one. */
@@ -162,65 +108,35 @@ export class WorkerClient {
   }
 
   private ask(
-    message: (id: number) => ToWorker,
-    signal: AbortSignal,
-    onText?: (piece: string) => void,
-  ): Promise<Completion | undefined> {
+    ...[message, signal, onText]: Parameters<Requests['ask']>
+  ): ReturnType<Requests['ask']> {
     if (this.currentState.kind !== 'ready' || signal.aborted) return Promise.resolve(undefined);
-    const id = ++this.lastId;
-    return new Promise((resolve, reject) => {
-      const cancel = () => {
-        this.send({ kind: 'cancel', id });
-        this.settle(id)?.resolve(undefined);
-      };
-      const forget = () => signal.removeEventListener('abort', cancel);
-      signal.addEventListener('abort', cancel, { once: true });
-      this.pending.set(id, {
-        text: '',
-        choices: [],
-        onText,
-        resolve: (completion) => (forget(), resolve(completion)),
-        reject: (error) => (forget(), reject(error)),
-      });
-      this.send(message(id));
-      this.changed();
-    });
+    return this.requests.ask(message, signal, onText);
   }
 
   /** What the worker holds; undefined when it is not ready or dies. */
   stats(): Promise<WorkerStats | undefined> {
     if (this.currentState.kind !== 'ready') return Promise.resolve(undefined);
-    const id = ++this.lastId;
-    return new Promise((resolve) => {
-      this.asked.set(id, resolve);
-      this.send({ kind: 'stats', id });
-    });
+    return this.requests.stats();
   }
 
   private spawn(load: Load): void {
-    // In a desktop VS Code the program is Electron, which must be told to be Node.
-    const electron = 'electron' in process.versions ? { ELECTRON_RUN_AS_NODE: '1' } : {};
-    const child = fork(this.options.script, [], {
-      execPath: process.execPath,
-      execArgv: [],
-      env: { ...process.env, ...electron },
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    const child = forkWorker(this.options.script, (line) => {
+      if (this.load) this.options.log(line);
     });
     this.child = child;
-    for (const stream of [child.stdout!, child.stderr!])
-      createInterface({ input: stream }).on('line', (line) => {
-        if (this.load) this.options.log(line);
-      });
     child.on('message', (message) => {
       if (this.child === child) this.receive(message);
     });
-    child.once('error', (error) => this.died(child, error.message));
-    child.once('exit', (code, signal) =>
-      this.died(child, `ended with ${signal ?? `code ${code}`}`),
+    child.once('error', ({ message }) =>
+      this.died(child, t('The inference worker could not be started: {0}.', message)),
     );
+    child.once('exit', (code, signal) => {
+      const how = signal ?? t('code {0}', String(code));
+      this.died(child, t('The inference worker ended with {0}.', how));
+    });
     this.options.log(`worker ${child.pid ?? ''} started`);
-    this.become({ kind: 'starting', fraction: 0, what: 'starting' });
+    this.become({ kind: 'starting', fraction: 0, what: 'process' });
     this.send({ kind: 'load', inUseBytes: this.options.inUseBytes(), ...load });
   }
 
@@ -230,24 +146,24 @@ export class WorkerClient {
     const child = this.child;
     this.child = undefined;
     child?.kill('SIGKILL'); // it has nothing to save, and a stopped one hears nothing else
-    this.abandon();
+    this.requests.abandon();
   }
 
-  private died(child: ChildProcess, how: string): void {
+  private died(child: ChildProcess, message: string): void {
     if (this.child !== child) return;
     this.end();
-    this.options.log(`worker ${child.pid ?? ''} ${how}`);
+    this.options.log(`worker ${child.pid ?? ''}: ${message}`);
     const failure = this.currentState.kind === 'failed' ? this.currentState : undefined;
     if (failure?.retryMs === null) return;
     const { retryMs: first, maxRetryMs } = this.options;
     const retryMs = Math.min(first * 2 ** this.deaths++, maxRetryMs);
     this.timer = setTimeout(() => this.load && this.spawn(this.load), retryMs);
-    const message = failure?.message ?? `The inference worker ${how}.`;
-    this.become({ kind: 'failed', message, retryMs });
+    this.become({ kind: 'failed', message: failure?.message ?? message, retryMs });
   }
 
   private hung(silentMs: number): void {
-    const message = `The inference worker gave no sign of life for ${silentMs / 1000} s.`;
+    const seconds = silentMs / 1000;
+    const message = t('The inference worker gave no sign of life for {0} s.', seconds);
     this.options.log(message);
     this.become({ kind: 'failed', message, retryMs: this.options.retryMs });
     this.child?.kill('SIGKILL');
@@ -271,35 +187,16 @@ export class WorkerClient {
         this.become({ kind: 'ready', device, model });
         break;
       }
-      case 'text': {
-        const pending = this.pending.get(message.id);
-        if (!pending) break;
-        pending.text += message.text;
-        pending.onText?.(message.text);
-        break;
-      }
-      case 'choices': {
-        const pending = this.pending.get(message.id);
-        if (pending) pending.choices = message.texts;
-        break;
-      }
-      case 'done': {
-        const { reason, timings } = message;
-        const pending = this.settle(message.id);
-        if (reason !== 'cancelled' && pending?.onText) this.latestTimings = timings;
-        if (!pending) break;
-        const { text, choices } = pending;
-        pending.resolve(reason === 'cancelled' ? undefined : { text, choices, reason, timings });
-        break;
-      }
-      case 'stats':
-        this.asked.get(message.id)?.(message.stats);
-        this.asked.delete(message.id);
-        break;
       case 'failed':
         this.failed(message.id, message.message);
         break;
       case 'pong':
+        break;
+      case 'text':
+      case 'choices':
+      case 'done':
+      case 'stats':
+        this.requests.take(message);
         break;
       default:
         message satisfies never;
@@ -309,7 +206,7 @@ export class WorkerClient {
   private failed(id: number | null, message: string): void {
     this.options.log(`worker failed: ${message}`);
     if (id !== null) {
-      this.settle(id)?.reject(new Error(message));
+      this.requests.fail(id, message);
       return;
     }
     // The first failure decides: a process that is being ended may still tell of others.
@@ -318,19 +215,6 @@ export class WorkerClient {
     const wasReady = this.currentState.kind === 'ready';
     this.become({ kind: 'failed', message, retryMs: wasReady ? this.options.retryMs : null });
     if (wasReady) this.child?.kill();
-  }
-
-  /** Takes a request off the list. */
-  private settle(id: number): Pending | undefined {
-    const pending = this.pending.get(id);
-    if (this.pending.delete(id)) this.changed();
-    return pending;
-  }
-
-  private abandon(): void {
-    for (const answer of this.asked.values()) answer();
-    this.asked.clear();
-    for (const id of [...this.pending.keys()]) this.settle(id)?.resolve(undefined);
   }
 
   private become(state: WorkerState): void {

@@ -1,7 +1,9 @@
 // Two workers for a moment: the model in use goes on serving until the next one is ready, and stays
 // if that one fails. To the rest of the host it looks like one worker.
 import type { ModelInfo, Timings } from '../../protocol';
-import { WorkerClient, type Load, type WorkerOptions, type WorkerState } from './client';
+import { WorkerClient } from './client';
+import type { Load, WorkerOptions } from './options';
+import type { WorkerState } from './state';
 
 /** What a relay needs besides its workers' options. */
 export interface RelayOptions extends WorkerOptions {

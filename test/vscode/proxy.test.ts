@@ -1,0 +1,82 @@
+// Downloads through a proxy, as VS Code is told of it. The hub has a name that no other way leads to.
+import { strict as assert } from 'node:assert';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { Hub } from '../../src/hub/hub';
+import { installModel } from '../../src/hub/install';
+import { ModelStore } from '../../src/hub/store';
+import { randomTensors, safetensors, tinyConfig } from '../checkpoints';
+import { HubServer } from '../hubServer';
+import { ProxyServer } from '../proxyServer';
+import { extension } from './editor';
+
+const ID = 'owner/model';
+const never = new AbortController().signal;
+const fixture = join('test', 'fixtures', 'tiny-tokenizer', 'tokenizer.json');
+
+/** Sets an HTTP setting of VS Code for the user. */
+const set = (name: string, value: unknown) =>
+  vscode.workspace.getConfiguration('http').update(name, value, vscode.ConfigurationTarget.Global);
+
+describe('LCKV downloads through a proxy', () => {
+  let server: HubServer;
+  let proxy: ProxyServer;
+  let root: string;
+  let hub: Hub;
+
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), 'lckv-network-'));
+    server = await HubServer.start();
+    proxy = await ProxyServer.start(Number(new URL(server.endpoint).port));
+    hub = new Hub({ endpoint: 'http://hub.test', token: 'secret', retryMs: 1 });
+    server.repositories.set(ID, {
+      files: {
+        'config.json': Buffer.from(JSON.stringify(tinyConfig)),
+        'tokenizer.json': readFileSync(join(extension.extensionPath, fixture)),
+        'model.safetensors': safetensors(randomTensors(tinyConfig)),
+      },
+    });
+  });
+
+  afterEach(async () => {
+    await set('proxy', undefined);
+    await set('noProxy', undefined);
+    await proxy.stop();
+    await server.stop();
+    rmSync(root, { recursive: true });
+  });
+
+  it('that a setting names, and give the token to the hub alone', async () => {
+    await set('proxy', proxy.address);
+    const store = new ModelStore(root);
+    await installModel(hub, store, await hub.lookUp(ID, never), never, () => {});
+    assert.ok(store.has(ID));
+    assert.ok(proxy.asked.includes('hub.test:80'), proxy.asked.join(' '));
+    for (const { url, authorization } of server.seen)
+      assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
+  });
+
+  it('but not for a host that a setting leaves out', async () => {
+    await set('proxy', proxy.address);
+    await set('noProxy', ['hub.test']);
+    await assert.rejects(hub.lookUp(ID, never), /hub\.test.*the connection was lost/);
+    assert.deepEqual(proxy.asked, []);
+    assert.deepEqual(server.seen, []);
+  });
+
+  it('that the environment names, where no setting does, and not for hosts of NO_PROXY', async () => {
+    const port = Number(new URL(process.env.HTTP_PROXY!).port);
+    const named = await ProxyServer.start(Number(new URL(server.endpoint).port), port);
+    try {
+      assert.equal((await hub.lookUp(ID, never)).id, ID);
+      assert.deepEqual(named.asked, ['hub.test:80']);
+      const direct = new Hub({ endpoint: 'http://direct.test', retryMs: 1 });
+      await assert.rejects(direct.lookUp(ID, never), /direct\.test.*the connection was lost/);
+      assert.deepEqual(named.asked, ['hub.test:80']);
+    } finally {
+      await named.stop();
+    }
+  });
+});
