@@ -211,6 +211,15 @@ describe('memory of suggestions', () => {
     assert.deepEqual(await suggest('he¦', 'y'), { insert: 'y', replace: 0 });
     assert.equal(script.asked.filter(({ prefix }) => prefix === 'he').length, 1);
   });
+
+  it('still answers who waits while it forgets', async () => {
+    const { script, suggester, ask } = setUp();
+    const pending = ask('¦');
+    suggester.forget();
+    script.write('hello();');
+    await script.end();
+    assert.equal((await pending).kind, 'suggestion');
+  });
 });
 
 describe('a running generation', () => {

@@ -72,10 +72,10 @@ export class Suggester {
     return this.pilot.generatingFor;
   }
 
-  /** Forgets all completions, as when the model has changed. */
+  /** Forgets all completions, as when the model has changed; what is waited for still comes. */
   forget(): void {
     this.memory.clear();
-    this.pilot.cancel();
+    if (!this.busy) this.pilot.cancel();
   }
 
   /** Lets go of the worker: something else needs it. */
