@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/host/main';
-import { extension, settings } from './editor';
+import { extension, note, settings } from './editor';
 import { tinyFolder } from './tiny';
 
 const START_MS = 120_000;
@@ -27,6 +27,18 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 
 const choose = (model: unknown) =>
   settings().update('model', model, vscode.ConfigurationTarget.Global);
+
+/** Types a character, asks for a suggestion and waits for what comes of that. */
+async function askOnce(): Promise<void> {
+  const before = api.lastAnswer();
+  await vscode.commands.executeCommand('type', { text: 'v' });
+  await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+  await until(() => api.lastAnswer() !== before, 'an answer');
+  await until(() => api.status().kind === 'ready', 'the last answer');
+  const { outcome } = api.lastAnswer()!;
+  const reason = outcome.kind === 'nothing' ? outcome.reason.kind : 'suggestion';
+  assert.ok(!['lost', 'failed', 'loading', 'off'].includes(reason), reason);
+}
 
 function isAlive(pid: number): boolean {
   try {
@@ -81,16 +93,42 @@ describe('Models in VS Code', () => {
     await until(() => ![...pids].some(isAlive), 'the end of the old workers');
   });
 
+  it('answer every request while they change, and take no more memory the third time', async () => {
+    const names = ['A', 'B', 'C'];
+    const folder = await mkdtemp(join(root, 'switch-'));
+    const folders = await Promise.all(names.map((name, i) => tinyFolder(folder, name, {}, i + 7)));
+    const memory: number[] = [];
+    const pids = new Set<number>();
+    let asked = 0;
+    for (const turn of [0, 1, 2, 0, 1, 2, 0]) {
+      await choose(folders[turn]);
+      for (let isServed = false; !isServed; asked++) {
+        isServed = serving() === names[turn];
+        pids.add(api.workerPid()!);
+        await askOnce();
+      }
+      if (turn > 0) continue;
+      await sleep(500);
+      memory.push((await api.workerStats())!.processBytes);
+    }
+    await until(() => [...pids].filter(isAlive).length === 1, 'the end of the old workers');
+    const mebibytes = memory.map((bytes) => (bytes / 2 ** 20).toFixed(1)).join(', ');
+    note(`${asked} requests, ${pids.size} workers; memory of the worker of A: ${mebibytes} MiB`);
+    assert.equal(pids.size, 8, 'one for each turn, and that of the model before');
+    for (const bytes of memory.slice(1))
+      assert.ok(Math.abs(bytes / memory[0] - 1) < 0.05, mebibytes);
+  });
+
   it('stay when the next one cannot be loaded, which is said', async () => {
     const pid = api.workerPid();
     await choose(join(root, 'none'));
     await until(() => api.modelProblem() !== undefined, 'a complaint');
     const problem = api.modelProblem()!;
     assert.ok(problem.includes(join(root, 'none', 'config.json')), problem);
-    assert.match(problem, /A model folder holds .*second goes on serving\./);
-    assert.deepEqual([serving(), api.workerPid()], ['second', pid]);
+    assert.match(problem, /A model folder holds .*A goes on serving\./);
+    assert.deepEqual([serving(), api.workerPid()], ['A', pid]);
     await choose('no such name');
     await until(() => api.modelProblem()?.includes('no such name') ?? false, 'a complaint');
-    assert.deepEqual([serving(), api.workerPid()], ['second', pid]);
+    assert.deepEqual([serving(), api.workerPid()], ['A', pid]);
   });
 });
