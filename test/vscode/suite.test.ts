@@ -88,7 +88,7 @@ describe('LCKV in VS Code', () => {
     await reach('ready');
     assert.equal(settings().get('enabled'), true);
     // VS Code asks no provider twice about a place where there was nothing.
-    await run('type', { text: 'a ' });
+    await run('type', { text: 'return ' });
     assert.notEqual(await accept(document), '');
   });
 
