@@ -26,7 +26,7 @@ describe('a soak', function () {
 
   it('notices a buffer that is not given back', async function () {
     this.timeout(120_000);
-    const samples = await soak({ edits: 300, every: 100, leak: '^snapshot' });
+    const samples = await soak({ edits: 300, every: 100, cacheBytes: 1 << 17, leak: '^snapshot' });
     assert.match(leaks(samples)[0], /GPU buffers/);
   });
 

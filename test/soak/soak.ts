@@ -41,13 +41,15 @@ export interface SoakOptions {
   edits: number;
   /** Edits between two samples. */
   every: number;
+  /** Memory for earlier prompts, in bytes; default 1 MiB, for some twenty of them. */
+  cacheBytes?: number;
   /** Labels of buffers that are never given back, to see that this is noticed. */
   leak?: string;
   onSample?: (sample: Sample) => void;
 }
 
 const CONTEXT_TOKENS = 128;
-/** Room for some twenty earlier prompts, so that they come and go. */
+/** Little, so that earlier prompts come and go. */
 const CACHE_BYTES = 1 << 20;
 const SETTINGS: Record<string, unknown> = { maxTokens: 4 };
 
@@ -55,7 +57,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Works for so many edits; throws when a suggestion fails or the worker is lost. */
-export async function soak({ edits, every, leak, onSample }: SoakOptions): Promise<Sample[]> {
+export async function soak(options: SoakOptions): Promise<Sample[]> {
+  const { edits, every, cacheBytes = CACHE_BYTES, leak, onSample } = options;
   const config = { ...tinyConfig, max_position_embeddings: 1 << 20 };
   const { dir, remove } = await tinyModel(config);
   const folder = mkdtempSync(join(tmpdir(), 'lckv-soak-'));
@@ -68,7 +71,7 @@ export async function soak({ edits, every, leak, onSample }: SoakOptions): Promi
       LCKV_COUNTS: counts,
       LCKV_LEAK: leak ?? '',
     };
-    const load = { ...loadOf(dir, CONTEXT_TOKENS), cacheBytes: CACHE_BYTES };
+    const load = { ...loadOf(dir, CONTEXT_TOKENS), cacheBytes };
     await withEnvironment(env, () => editor.relay.start(load));
     await editor.ready();
     const typist = new Typist(suggesterOf(editor, syntax), () => cpuMs(editor.relay.pid!));
