@@ -24,7 +24,7 @@ from model_config import Config
 from optim import Muon
 
 MICRO, ACCUMULATE = 32, 2                    # rows of 2048 ids: 131 k ids a step and GPU
-MIDDLE_WEIGHT, END_WEIGHT = 6, 12            # of the ids to be completed, a thirtieth of all; of their end, which in the prefix looks like any other
+MIDDLE_WEIGHT, END_WEIGHT = 6, 12            # of the ids to be completed, a thirtieth of all; of their end, which looks like any line's end
 PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
 WARMUP, DECAY_FROM = 0.02, 0.35
 STAGES = [(0.6, 1, 1), (0.8, 3, 2), (1.01, 5, 2)]      # until this share of the time: passes without and with gradient
