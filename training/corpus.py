@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fetches the packages of manifest.tsv, keeps their readable source, writes compressed shards.
 
-usage: corpus.py fetch | build [WORKERS] | table
+usage: corpus.py fetch [PATTERN] | build [PATTERN] | table
+PATTERN: only the packages in whose names it is found, and the held-out ones; a small corpus for trials.
 All text stays under training/.work (git-ignored). A shard is a .jsonl.xz with one {"l": language, "k": package, "p": path, "t": text}
 a line: part1, part2, ... (training) and heldout (whole packages, never trained on).
 """
@@ -12,7 +13,7 @@ import hashlib
 import io
 import json
 import lzma
-import multiprocessing
+import multiprocessing.pool
 import os
 import random
 import re
@@ -26,6 +27,7 @@ from near_duplicates import NearDuplicates, signature
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(HERE, '.work')
 PACKAGE_CAP = 5_000_000          # bytes of text one package may bring; TypeScript counts half
+DOWNLOADS = 4                    # calls of npm or apt at a time
 PARTS, PART_TEXT = 3, 212_000_000      # a part travels in one call of at most 64 MiB, beside all else: 34 MiB compressed
 SHARE = {'typescript': 0.26, 'typescriptreact': 0.06, 'declarations': 0.02, 'javascript': 0.15, 'javascriptreact': 0.01, 'python': 0.25, 'go': 0.075,
          'rust': 0.065, 'java': 0.045, 'c': 0.04, 'cpp': 0.03, 'css': 0.012, 'scss': 0.012, 'less': 0.004, 'html': 0.01, 'json': 0.012, 'markdown': 0.035,
@@ -33,9 +35,10 @@ SHARE = {'typescript': 0.26, 'typescriptreact': 0.06, 'declarations': 0.02, 'jav
 Package = collections.namedtuple('Package', 'source name version licence split sha256')
 
 
-def manifest():
+def manifest(pattern=''):
     with open(os.path.join(HERE, 'manifest.tsv')) as f:
-        return [Package(*row) for row in csv.reader(f, delimiter='\t') if row and not row[0].startswith('#')]
+        packages = [Package(*row) for row in csv.reader(f, delimiter='\t') if row and not row[0].startswith('#')]
+    return [p for p in packages if p.split == 'eval' or re.search(pattern, p.name)]
 
 
 def archive_pattern(p):
@@ -70,20 +73,31 @@ def apt_options():
             '-oDir::Cache::pkgcache=', '-oDir::Cache::srcpkgcache=', '-oAPT::Sandbox::User=root']
 
 
-def fetch():
+def download(packages):
+    """Asks the clients of npm and apt for packages that are not here yet. One that cannot be had spoils the call that names it."""
+    by_source = {source: [p for p in packages if p.source == source and not glob.glob(archive_pattern(p))] for source in ('npm', 'deb', 'src')}
+    verbs = {'npm': ['npm', 'pack', '--silent', '--ignore-scripts']}
+    if by_source['deb'] or by_source['src']:
+        apt = ['apt-get', *apt_options()]
+        subprocess.run([*apt, 'update'], check=True)
+        verbs |= {'deb': [*apt, 'download'], 'src': [*apt, 'source', '--download-only']}
+    for size in (40, 1):
+        calls = []
+        for source, found in by_source.items():
+            missing = [p for p in found if not glob.glob(archive_pattern(p))]
+            names = [f'{p.name}@{p.version}' if source == 'npm' else f'{p.name}={p.version}' for p in missing]
+            calls += [([*verbs[source], *names[i:i + size]], f'{WORK}/{source}') for i in range(0, len(names), size)]
+        with multiprocessing.pool.ThreadPool(DOWNLOADS) as pool:
+            pool.starmap(lambda command, folder: subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=False), calls)
+
+
+def fetch(pattern=''):
     """Downloads what is missing and checks every archive's SHA-256. Safe to repeat."""
-    missing = [p for p in manifest() if not glob.glob(archive_pattern(p))]
-    for kind in ('npm', 'deb', 'src'):
-        os.makedirs(f'{WORK}/{kind}', exist_ok=True)
-    for p in (p for p in missing if p.source == 'npm'):
-        subprocess.run(['npm', 'pack', '--silent', '--ignore-scripts', f'{p.name}@{p.version}'], cwd=f'{WORK}/npm', check=False)
-    if any(p.source != 'npm' for p in missing):
-        options = apt_options()
-        subprocess.run(['apt-get', *options, 'update'], check=True)
-        for p in (p for p in missing if p.source != 'npm'):
-            verb = ['download'] if p.source == 'deb' else ['source', '--download-only']
-            subprocess.run(['apt-get', *options, *verb, f'{p.name}={p.version}'], cwd=f'{WORK}/{p.source}', check=False)
-    sums = {p: checksum(p) for p in manifest()}
+    packages = manifest(pattern)
+    for source in ('npm', 'deb', 'src'):
+        os.makedirs(f'{WORK}/{source}', exist_ok=True)
+    download(packages)
+    sums = {p: checksum(p) for p in packages}
     missing, wrong = [p.name for p in sums if sums[p] is None], [p.name for p in sums if sums[p] not in (None, p.sha256)]
     print(f'{len(sums)} packages, {len(missing)} missing:', *missing)
     if wrong:
@@ -180,10 +194,10 @@ def write(name, docs):
     print(f'{name}: {len(docs)} files, {sum(len(d["t"]) for d in docs) / 1e6:.1f} MB text, {os.path.getsize(path) / 2**20:.1f} MiB xz', flush=True)
 
 
-def build(workers=2):
-    packages = sorted(manifest(), key=lambda p: p.split)       # eval first: training copies of held-out files are dropped
+def build(pattern=''):
+    packages = sorted(manifest(pattern), key=lambda p: p.split)       # eval first: training copies of held-out files are dropped
     near, docs = NearDuplicates(), {'eval': [], 'train': []}
-    with multiprocessing.Pool(workers) as pool:
+    with multiprocessing.Pool() as pool:
         for p, found in pool.imap(read_package, packages):
             docs[p.split] += [d for d, s in found if near.add(d['t'], s)]
             print(p.name, len(found), file=sys.stderr)
@@ -211,4 +225,4 @@ def table():
 
 
 if __name__ == '__main__':
-    {'fetch': fetch, 'build': lambda: build(*map(int, sys.argv[2:])), 'table': table}[sys.argv[1]]()
+    {'fetch': fetch, 'build': build, 'table': table}[sys.argv[1]](*sys.argv[2:])
