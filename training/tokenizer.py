@@ -9,8 +9,6 @@ import lzma
 import random
 import sys
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-
 SPECIALS = ['<|end|>', '<|path|>', '<|suffix|>', '<|prefix|>', '<|snippet|>', '<|instruction|>', '<|pad|>']
 END, PATH, SUFFIX, PREFIX, SNIPPET, INSTRUCTION, PAD = range(7)
 VOCABULARY = 16384
@@ -32,12 +30,18 @@ def texts(path, share=1.0, seed=0):
 
 def load(path):
     """Tokenizer that treats the names of special tokens in a text as ordinary text."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        import bpe
+        return bpe.Tokenizer(path)
     t = Tokenizer.from_file(path)
     t.encode_special_tokens = True
     return t
 
 
 def train(shard, out, limit=150_000_000):
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     sample, size = [], 0
     for text in texts(shard, 0.5):
         sample.append(text)
