@@ -3,11 +3,13 @@
 Layer i reads the keys/values of layer layer_types[i]. Layers that read a higher layer form one iteration group
 first..target: they are run `passes` times, each pass reading the target's keys/values of the pass before, strictly (j < p).
 All passes but the last need no more than the target's k and v. Without such layers (a standard transformer, `0_1_2_...`) there is
-no group and nothing is repeated. Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
+no group and nothing is repeated. `masks` keep the samples of a packed row apart (packing.py). Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
 """
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from packing import UNMASKED, attend
 
 
 def rope_table(c, length, device):
@@ -52,10 +54,12 @@ class Attention(nn.Module):
         """Normed input [B, T, C] -> rotated keys and values, each [B, G, T, D]."""
         return rotate(self.heads(self.k_proj(x)), rope), self.heads(self.v_proj(x))
 
-    def forward(self, x, rope, kv, strict):
-        """x [B, T, C]; a strict query at p sees keys < p, and the first one gets exactly zero."""
+    def forward(self, x, rope, kv, strict, mask):
+        """x [B, T, C]; a strict query at p sees keys < p, and the first one gets exactly zero. mask: more that it does not see, or None."""
         q, (k, v) = rotate(self.heads(self.q_proj(x)), rope), kv
-        if strict:
+        if mask is not None:
+            o = attend(q, k, v, mask)
+        elif strict:
             o = F.scaled_dot_product_attention(q[:, :, 1:], k[:, :, :-1], v[:, :, :-1], is_causal=True, enable_gqa=True)
             o = F.pad(o, (0, 0, 1, 0))
         else:
@@ -86,10 +90,10 @@ class Layer(nn.Module):
     def feed(self, h):
         return h + self.mlp(self.post_attention_layernorm(h))
 
-    def forward(self, h, rope, kv, strict):
+    def forward(self, h, rope, kv, strict, mask=None):
         """h [B, T, C] -> [B, T, C], reading the given keys/values; kv None stands for all zeros, whose attention is zero."""
         if kv is not None:
-            h = h + self.self_attn(self.input_layernorm(h), rope, kv, strict)
+            h = h + self.self_attn(self.input_layernorm(h), rope, kv, strict, mask)
         return self.feed(h)
 
 
@@ -113,58 +117,58 @@ class LCKV(nn.Module):
         for layer in self.model.layers:
             layer.forward, layer.own_kv = torch.compile(layer.forward), torch.compile(layer.own_kv)
 
-    def group_kv(self, h, rope, kv):
+    def group_kv(self, h, rope, masks, kv):
         """One pass over the group's layers below the target: h [B, T, C] -> (hidden, new keys/values of the target)."""
         first, target = self.c.group()
         for i in range(first, target):
-            h = self.model.layers[i](h, rope, kv, True)
+            h = self.model.layers[i](h, rope, kv, True, masks[True])
         return h, self.model.layers[target].own_kv(h, rope)
 
-    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None):
+    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
         """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
-        return self.run(ids, no_grad_passes, grad_passes, tolerance)[0]
+        return self.run(ids, no_grad_passes, grad_passes, tolerance, masks)[0]
 
-    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None):
+    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
         """-> (hidden states after the last norm, {layer: (keys, values)} of the layers that keep them). Parameters as in `forward`."""
         first, target = self.c.group() or (self.c.num_hidden_layers,) * 2
         layers, rope, own = self.model.layers, rope_table(self.c, ids.shape[1], ids.device), {}
         h = self.model.embed_tokens(ids)
         if torch.is_autocast_enabled('cuda'):
             h = h.bfloat16()
-        h = self.stack(range(first), h, rope, own)
+        h = self.stack(range(first), h, rope, masks, own)
         if target < len(layers):
             no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
             grad = self.c.backward_passes if grad_passes is None else grad_passes
-            h, own[target] = self.iterate(h, rope, no_grad, grad, tolerance)
-            h = layers[target](h, rope, own[target], False)
-        h = self.stack(range(target + 1, len(layers)), h, rope, own)
+            h, own[target] = self.iterate(h, rope, masks, no_grad, grad, tolerance)
+            h = layers[target](h, rope, own[target], False, masks[False])
+        h = self.stack(range(target + 1, len(layers)), h, rope, masks, own)
         return self.model.norm(h), own
 
-    def stack(self, indices, h, rope, own):
+    def stack(self, indices, h, rope, masks, own):
         """Layers that read a layer at or below themselves; keys/values are added to `own`."""
         for i in indices:
             if self.sources[i] == i:
                 own[i] = self.model.layers[i].own_kv(h, rope)
-            h = self.model.layers[i](h, rope, own[self.sources[i]], False)
+            h = self.model.layers[i](h, rope, own[self.sources[i]], False, masks[False])
         return h
 
-    def iterate(self, start, rope, no_grad, grad, tolerance):
+    def iterate(self, start, rope, masks, no_grad, grad, tolerance):
         """The passes over the group: start [B, T, C] -> (hidden before the target layer, its keys/values)."""
         kv = None
         with torch.no_grad():
             if tolerance is not None:
-                kv, no_grad, grad = self.converge(start.detach(), rope, tolerance), 0, 1
+                kv, no_grad, grad = self.converge(start.detach(), rope, masks, tolerance), 0, 1
             for _ in range(no_grad):
-                kv = self.group_kv(start.detach(), rope, kv)[1]
+                kv = self.group_kv(start.detach(), rope, masks, kv)[1]
         for _ in range(grad):
-            h, kv = self.group_kv(start, rope, kv)
+            h, kv = self.group_kv(start, rope, masks, kv)
         return h, kv
 
-    def converge(self, h, rope, tolerance):
+    def converge(self, h, rope, masks, tolerance):
         """Repeats passes until the shared keys/values stand still: within `tolerance`, or moving no less than before (rounding only)."""
         kv, least = None, 1e-3
         for _ in range(h.shape[1]):
-            new = self.group_kv(h, rope, kv)[1]
+            new = self.group_kv(h, rope, masks, kv)[1]
             if kv is not None:
                 moved = torch.stack([(a - b).abs().max() for a, b in zip(new, kv)]).max().item()
                 if moved <= tolerance or least <= moved < 1e-3:

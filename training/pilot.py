@@ -16,6 +16,7 @@ import torch
 
 import cases
 import data
+import packing
 import tokenizer as tok
 from evaluate import LINE_IDS, bits_per_byte, complete, nats, windows
 from model import LCKV
@@ -56,7 +57,8 @@ def train(model, rows, steps, first=0, keep=None):
         for _ in range(ACCUMULATE):
             ids, _ = rows.next(MICRO)
             with torch.autocast('cuda', torch.bfloat16):
-                loss = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, torch.zeros_like(ids, dtype=torch.bool))[0] / ACCUMULATE
+                hidden = model(ids, n, g, masks=packing.masks(ids))
+                loss = loss_fn(model.model.embed_tokens.weight, hidden, ids, torch.zeros_like(ids, dtype=torch.bool))[0] / ACCUMULATE
             loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o, peak in opts:

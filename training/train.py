@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [--from PIECES_DIR] [--tiny]
-On several GPUs: torchrun --nproc_per_node N train.py ...; each takes its share of every file of rows.
+"""Trains the model for a given number of seconds. usage: train.py ROWS_DIR WORK_DIR SECONDS [--from PIECES_DIR] [--unmasked] [--trial]
+On several GPUs: torchrun --nproc_per_node N train.py ...; each takes its share of every file of rows. Without a GPU only --trial is of use.
 
 Everything is a function of the share of the time budget that is spent, so the learning rate always reaches zero in time.
 --from continues from a release (its model.safetensors, whole or in pieces) with a lower peak and the last stages of passes only.
+--unmasked: the samples of a row see one another. --trial: one row at a time, to try the program without a GPU.
 Writes WORK_DIR/latest.pt every two minutes (training resumes from it) and WORK_DIR/final.pt.
 """
 import argparse
@@ -16,6 +17,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
+import packing
 import tokenizer as tok
 from data import MIDDLE, ROW
 from export import read_release, restored_state
@@ -23,6 +25,7 @@ from model import LCKV
 from model_config import Config
 from optim import Muon
 
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 MICRO, ACCUMULATE = 32, 2                    # rows of 2048 ids: 131 k ids a step and GPU
 MIDDLE_WEIGHT, END_WEIGHT = 6, 12            # of the ids to be completed, a thirtieth of all; of their end, which looks like any line's end
 PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
@@ -66,28 +69,30 @@ class Rows:
         self.at = 0
 
     def next(self, rows):
-        """int64 ids [rows, ROW] on the GPU, and which of them are of a middle"""
+        """int64 ids [rows, ROW] on the device, and which of them are of a middle"""
         while len(self.buffer) - self.at < rows:
             self.refill()
         batch = self.buffer[self.at:self.at + rows].astype(np.int32)
         self.at += rows
-        batch = torch.from_numpy(batch).pin_memory().to('cuda', non_blocking=True).long()
+        batch = torch.from_numpy(batch)
+        batch = (batch.pin_memory() if DEVICE == 'cuda' else batch).to(DEVICE, non_blocking=True).long()
         return batch & (MIDDLE - 1), batch >= MIDDLE
 
 
 def head_loss(weight, hidden, ids, middle):
-    """Weighted mean of the next-token loss, and the plain means over all ids and over those of middles. hidden [B, T, C], ids, middle [B, T]."""
+    """Weighted mean of the next-token loss, and the plain means over all ids and over those of middles. hidden [B, T, C], ids, middle [B, T].
+    Padding and a sample's first id, which would follow from another sample, are not predicted."""
     logits, targets, middle = F.linear(hidden[:, :-1], weight), ids[:, 1:].flatten(), middle[:, 1:].flatten()
     loss = F.cross_entropy(logits.flatten(0, 1).float(), targets, reduction='none')
-    every, middle = (targets != tok.PAD).float(), middle.float()
+    every, middle = ((targets != tok.PAD) & (targets != tok.PATH)).float(), middle.float()
     heavy = every + middle * ((MIDDLE_WEIGHT - 1) + (targets == tok.END) * (END_WEIGHT - MIDDLE_WEIGHT))
     return (loss * heavy).sum() / heavy.sum(), torch.stack([(loss * w).sum() / w.sum().clamp(min=1) for w in (every, middle)]).detach()
 
 
-def flops_per_token(c, no_grad, grad):
-    """Multiply-adds times two of one training token; the iterated layers count once a pass, backward counts twice."""
+def flops_per_token(c, no_grad, grad, seen):
+    """Multiply-adds times two of one training token that sees so many; the iterated layers count once a pass, backward counts twice."""
     first, target = c.group()
-    per_layer = 2 * c.hidden_size ** 2 + 3 * c.hidden_size * c.intermediate_size + c.hidden_size * ROW // 2 * 2
+    per_layer = 2 * c.hidden_size ** 2 + 3 * c.hidden_size * c.intermediate_size + 2 * c.hidden_size * seen
     group, full = (target - first) * per_layer, c.num_hidden_layers * per_layer + c.vocab_size * c.hidden_size
     return 2 * (no_grad * group + 3 * ((grad - 1) * group + full))
 
@@ -96,7 +101,8 @@ def optimizers(model):
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and 'embed' not in n]
     others = [dict(params=[model.model.embed_tokens.weight], weight_decay=0.01),
               dict(params=[p for p in model.parameters() if p.dim() == 1], weight_decay=0.0)]
-    return [(Muon(matrices, weight_decay=0.05), PEAK_MATRIX), (torch.optim.AdamW(others, betas=(0.9, 0.95), eps=1e-10, fused=True), PEAK_EMBEDDING)]
+    fused = dict(fused=True) if DEVICE == 'cuda' else {}
+    return [(Muon(matrices, weight_decay=0.05), PEAK_MATRIX), (torch.optim.AdamW(others, betas=(0.9, 0.95), eps=1e-10, **fused), PEAK_EMBEDDING)]
 
 
 def budget(work, seconds):
@@ -130,33 +136,53 @@ def save(path, model, opts, **progress):
     os.rename(f'{path}.tmp', path)
 
 
-def main(rows_dir, work, seconds, release=None, tiny=False):
+def processes():
+    """(rank, how many): one process a GPU."""
     rank, world = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
-    torch.cuda.set_device(rank)
+    if DEVICE == 'cuda':
+        torch.cuda.set_device(rank)
     if world > 1:
-        dist.init_process_group('cpu:gloo,cuda:nccl')
+        dist.init_process_group('cpu:gloo,cuda:nccl' if DEVICE == 'cuda' else 'gloo')
+    return rank, world
+
+
+def compiled_loss(model):
+    """Compiles the model in place. -> the loss, compiled too"""
+    if DEVICE != 'cuda':
+        return head_loss
+    torch._dynamo.config.cache_size_limit = 64
+    model.compile()
+    return torch.compile(head_loss)
+
+
+def main(rows_dir, work, seconds, release=None, unmasked=False, trial=False):
+    rank, world = processes()
     torch.manual_seed(0)
     torch.set_float32_matmul_precision('high')
-    torch._dynamo.config.cache_size_limit = 64
-    c = Config(hidden_size=128, intermediate_size=256, num_attention_heads=2, num_key_value_heads=1) if tiny else Config()
-    model = LCKV(c).cuda()
+    micro, c = 1 if trial else MICRO, Config()
+    model = LCKV(c).to(DEVICE)
     stages, factor = (CONTINUED_STAGES, CONTINUED_PEAK) if release else (STAGES, 1)
     if release:
         model.load_state_dict(restored_state(read_release(release)))
     opts, step, tokens, before, used = optimizers(model), 0, 0, 0.0, []
     if os.path.exists(f'{work}/latest.pt'):
-        state = torch.load(f'{work}/latest.pt', map_location='cuda', weights_only=True)
+        state = torch.load(f'{work}/latest.pt', map_location=DEVICE, weights_only=True)
         model.load_state_dict(state['model'])
         for (o, _), s in zip(opts, state['optimizers']):
             o.load_state_dict(s)
         step, tokens, before, used = state['step'], state['tokens'], state['elapsed'], state['used']
-    model.compile()
-    loss_fn, parameters = torch.compile(head_loss), list(model.parameters())
+    loss_fn, parameters = compiled_loss(model), list(model.parameters())
+
+    def loss_of(ids, middle, n, g):
+        """(weighted loss, plain means) of a batch, with n passes without gradient and g with it."""
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=DEVICE == 'cuda'):
+            hidden = model(ids, n, g, masks=packing.UNMASKED if unmasked else packing.masks(ids))
+            return loss_fn(model.model.embed_tokens.weight, hidden, ids, middle)
+
     rows, log = Rows(rows_dir, used, (rank, world)), open(f'{work}/train.jsonl' if rank == 0 else os.devnull, 'a')
     for _, n, g in stages:                                  # compile before the clock starts, while the first rows are being made
-        with torch.autocast('cuda', torch.bfloat16):
-            ids = torch.randint(c.vocab_size, (MICRO, ROW), device='cuda')
-            loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, ids > 9)[0].backward()
+        ids = torch.randint(c.vocab_size, (micro, ROW), device=DEVICE)
+        loss_of(ids, ids > 9, n, g)[0].backward()
     model.zero_grad(set_to_none=True)
     print('compiled', flush=True)
     rows.refill()
@@ -169,9 +195,8 @@ def main(rows_dir, work, seconds, release=None, tiny=False):
             break
         n, g = stage(stages, done)
         for _ in range(ACCUMULATE):
-            ids, middle = rows.next(MICRO)
-            with torch.autocast('cuda', torch.bfloat16):
-                loss, plain = loss_fn(model.model.embed_tokens.weight, model(ids, n, g), ids, middle)
+            ids, middle = rows.next(micro)
+            loss, plain = loss_of(ids, middle, n, g)
             (loss / ACCUMULATE).backward()
             losses.append(plain)
         average_gradients(parameters, world)
@@ -184,9 +209,9 @@ def main(rows_dir, work, seconds, release=None, tiny=False):
         step, tokens = step + 1, tokens + ids.numel() * ACCUMULATE * world
         if step % 20 == 0:
             (mean, mean_middle), now = torch.stack(losses).mean(0).tolist(), time.time()
-            speed = (tokens - mark_tokens) / (now - mark)
+            speed, seen = (tokens - mark_tokens) / (now - mark), ROW / 2 if unmasked else packing.mean_seen(ids)
             log.write(json.dumps(dict(step=step, tokens=tokens, seconds=round(before + now - begin, 1), loss=round(mean, 4), middle=round(mean_middle, 4), passes=[n, g],
-                                      tokens_per_second=round(speed), tflops=round(speed * flops_per_token(c, n, g) / 1e12, 1),
+                                      tokens_per_second=round(speed), tflops=round(speed * flops_per_token(c, n, g, seen) / 1e12, 1), masked=not unmasked,
                                       lr=round(factor * rate(done), 4), files=len(rows.used), repeats=rows.repeats)) + '\n')
             log.flush()
             assert mean == mean, 'loss is not a number'
@@ -207,5 +232,6 @@ if __name__ == '__main__':
     parser.add_argument('work')
     parser.add_argument('seconds', type=float)
     parser.add_argument('--from', dest='release')
-    parser.add_argument('--tiny', action='store_true')
+    parser.add_argument('--unmasked', action='store_true')
+    parser.add_argument('--trial', action='store_true')
     main(**vars(parser.parse_args()))
