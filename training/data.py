@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Turns source files into rows of 2048 token ids: prompts in the editor's format (snippets, suffix, prefix, middle), packed.
 
-usage: data.py SHARD.jsonl.xz TOKENIZER OUT_DIR NAME FIRST_EPOCH LAST_EPOCH WORKERS
-Writes OUT_DIR/{epoch}-{NAME}-{chunk}.npy, uint16 [rows, 2048], each under its final name only when complete. Every epoch draws new cursors.
+usage: data.py SHARD.jsonl.xz TOKENIZER OUT_DIR NAME FIRST_EPOCH LAST_EPOCH WORKERS [BRIEF]
+Writes OUT_DIR/{epoch}-{chunk}-{NAME}.npy, uint16 [rows, 2048], each under its final name only when complete. Every epoch (0 to 99) draws
+new cursors. BRIEF: share of the samples with little text around the cursor; the more of them, the more ids of a row are middles.
 Ids of a middle and its `<|end|>` carry the bit MIDDLE: training gives them more weight (train.py).
 """
 import bisect
@@ -25,7 +26,9 @@ MIDDLE = 1 << 15
 MAX_SUFFIX = ROW // 4        # ids
 MAX_SNIPPETS = ROW // 4      # ids, all together
 SNIPPETS = 0.3               # share of the samples that have some
-IDS_PER_CURSOR = 700
+BRIEF, BRIEF_IDS = 0.8, (32, 320)    # share of the samples with a brief context; its ids, the logarithm drawn evenly
+IDS_PER_CURSOR, IDS_PER_BRIEF = 700, 130     # ids of a document that bring one sample, so that a visit makes about 1.2 times its ids
+PLAIN = 0.12                 # share of the other samples that are text without a cursor
 CLOSERS = set(')]}"\'`;,:> \t')
 BLOCK_LINES = 8
 DESCRIBED_LINES = 12
@@ -116,6 +119,12 @@ def sample_budget(rng):
     return int(ROW * BYTES_PER_TOKEN * (0.04 + 0.9 * rng.random() ** 1.5))
 
 
+def brief_budget(rng):
+    """Characters around the cursor of a sample with a brief context."""
+    low, high = BRIEF_IDS
+    return int(BYTES_PER_TOKEN * low * (high / low) ** rng.random())
+
+
 def cut_suffix(text, start, size):
     """At most `size` characters from `start`, cut after a line where there is one."""
     suffix = text[start:start + size]
@@ -123,23 +132,23 @@ def cut_suffix(text, start, size):
     return suffix if start + size >= len(text) or end <= 1 else suffix[:end]
 
 
-def pieces(neighbours, index, at, rng):
+def pieces(neighbours, index, at, rng, brief):
     """One sample as texts: (header, snippets, suffix, prefix, middle or None). None: plain text, no cursor."""
     doc = neighbours.docs[index]
     text, parts = doc['t'], rng.randint(1, 5)
     header = f"{doc['l']} " + ('' if rng.random() < 0.1 else shorten_path(doc['p'], parts))
-    budget, kind = sample_budget(rng), rng.random()
-    if kind < 0.12:
+    budget, kind = brief_budget(rng) if brief else sample_budget(rng), rng.uniform(PLAIN if brief else 0, 1)
+    if kind < PLAIN:
         start = line_bounds(text, max(0, at - budget // 2))[0] if at > budget // 2 else 0
         return header, [], '', text[start:start + budget], None if start + budget < len(text) else ''
     case = line_case if kind < 0.50 else block_case if kind < 0.80 else described_case if kind < 0.88 else span_case
     cursor, stop = case(text, at, rng)
     snippets = []
-    if rng.random() < SNIPPETS:
+    if not brief and rng.random() < SNIPPETS:
         found = choose(neighbours, index, cursor, int(rng.uniform(0.08, 0.25) * budget), rng)
         snippets = [f'{shorten_path(path, parts)}\n{code}' for path, code in found]
-    suffix = '' if rng.random() < 0.15 else cut_suffix(text, stop, int(rng.uniform(0.02, 0.25) * budget))
-    room = budget - len(suffix) - (stop - cursor) - sum(map(len, snippets))
+    suffix = '' if rng.random() < 0.15 else cut_suffix(text, stop, int(rng.uniform(0.02, 0.5 if brief else 0.25) * budget))
+    room = budget - len(suffix) - sum(map(len, snippets)) - (0 if brief else stop - cursor)
     start = 0 if cursor <= room else line_bounds(text, max(0, cursor - max(room, 0)))[0]
     return header, snippets, suffix, text[start:cursor], text[cursor:stop]
 
@@ -156,15 +165,16 @@ def assemble(header, snippets, suffix, prefix, middle):
     return [tok.PATH, *header, *shown, tok.SUFFIX, *suffix, tok.PREFIX, *prefix, *tail]
 
 
-def samples(neighbours, order, tokenizer, rng):
-    """Samples of many documents (indices): about one for each IDS_PER_CURSOR ids of a document, cursors spread evenly."""
+def samples(neighbours, order, tokenizer, rng, brief):
+    """Samples of many documents (indices), cursors spread evenly over each; a share `brief` of them with a brief context."""
+    per_sample = BYTES_PER_TOKEN * (brief * IDS_PER_BRIEF + (1 - brief) * IDS_PER_CURSOR)
     parts = []
     for index in order:
         length = len(neighbours.docs[index]['t'])
-        n = max(1, round(length / (IDS_PER_CURSOR * BYTES_PER_TOKEN)))
+        n = max(1, round(length / per_sample))
         for i in range(n):
             at = int((i + rng.random()) / n * length)
-            parts.append(pieces(neighbours, index, min(at, length - 1), rng))
+            parts.append(pieces(neighbours, index, min(at, length - 1), rng, rng.random() < brief))
     flat = [text for header, snippets, *rest in parts for text in (header, *snippets, *(t or '' for t in rest))]
     ids = iter([e.ids for e in tokenizer.encode_batch_fast(flat, add_special_tokens=False)])
     out = []
@@ -209,14 +219,14 @@ def work(task):
     epoch, chunk = task
     rng = random.Random(f"{STATE['name']}-{epoch}-{chunk}")
     order = STATE['order'][epoch][chunk * CHUNK:(chunk + 1) * CHUNK]
-    rows = pack(samples(STATE['neighbours'], order, STATE['tokenizer'], rng), rng)
-    path = f"{STATE['out']}/{epoch:02}-{STATE['name']}-{chunk:04}"
+    rows = pack(samples(STATE['neighbours'], order, STATE['tokenizer'], rng, STATE['brief']), rng)
+    path = f"{STATE['out']}/{epoch:02}-{chunk:04}-{STATE['name']}"
     np.save(f'{path}.tmp.npy', rows)
     os.rename(f'{path}.tmp.npy', f'{path}.npy')
-    return rows.shape[0], int((rows == tok.PAD).sum())
+    return [int(n) for n in (rows.shape[0], (rows == tok.PATH).sum(), (rows >= MIDDLE).sum(), (rows == tok.PAD).sum())]
 
 
-def main(shard, tokenizer, out, name, first, last, workers):
+def main(shard, tokenizer, out, name, first, last, workers, brief=BRIEF):
     os.environ['TOKENIZERS_PARALLELISM'] = 'false'
     os.makedirs(out, exist_ok=True)
     docs = load_docs(shard)
@@ -225,12 +235,13 @@ def main(shard, tokenizer, out, name, first, last, workers):
         rng = random.Random(f'{name}{epoch}')
         orders[epoch] = [i for i, d in enumerate(docs) for _ in range(int(WEIGHT.get(d['l'], 1) + rng.random()))]
         rng.shuffle(orders[epoch])
-    STATE.update(neighbours=Neighbours(docs), tokenizer=tok.load(tokenizer), out=out, name=name, order=orders)
+    STATE.update(neighbours=Neighbours(docs), tokenizer=tok.load(tokenizer), out=out, name=name, order=orders, brief=float(brief))
     tasks = [(e, c) for e, order in orders.items() for c in range(math.ceil(len(order) / CHUNK))]
     with multiprocessing.get_context('fork').Pool(int(workers)) as pool:
-        counts = list(pool.imap(work, tasks))
-    n, pads = sum(c[0] for c in counts), sum(c[1] for c in counts)
-    print(f'{name}: epochs {first}..{last}, {n} rows, {n * ROW / 1e6:.1f} M ids, {100 * pads / (n * ROW):.1f} % padding', flush=True)
+        rows, found, middles, pads = map(sum, zip(*pool.imap(work, tasks)))
+    ids = rows * ROW - pads
+    print(f'{name}: epochs {first}..{last}, {rows} rows, {ids / 1e6:.1f} M ids and {100 * pads / (rows * ROW):.1f} % padding, {found} samples of '
+          f'{ids / found:.0f} ids, {100 * middles / ids:.1f} % of the ids are middles', flush=True)
 
 
 if __name__ == '__main__':
