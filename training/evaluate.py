@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Figures of a checkpoint on held-out packages, with the released int8 weights.
 
-usage: evaluate.py CHECKPOINT.pt HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE]      SHARE < 1: a quick look
-Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
+usage: evaluate.py CHECKPOINT HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE]      SHARE < 1: a quick look
+CHECKPOINT: a .pt of train.py, or the folder of a release. Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
 OUT_DIR/completions.jsonl, {id, suffix: whether it was given, expected, completion, ended: by <|end|>}, for the cases of cases.py.
 score.py judges them.
 """
 import collections
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -20,7 +21,7 @@ import cases
 import data
 import tokenizer as tok
 from convergence import convergence
-from export import quantised_state, restored_state
+from export import quantised_state, read_release, restored_state
 from generate import greedy
 from model import LCKV
 from model_config import Config
@@ -39,6 +40,13 @@ def formats(state):
     eight = restored_state(quantised_state(state))
     return {'f32': state, 'f16': {n: w.half().float() for n, w in state.items()}, 'int8': eight, 'int4': low,
             'int4, embedding int8': {**low, embedding: eight[embedding]}}
+
+
+def weights_of(checkpoint):
+    """float32 weights of a .pt file or of the folder of a release."""
+    if os.path.isdir(checkpoint):
+        return restored_state({name: w.to(DEVICE) for name, w in read_release(checkpoint).items()})
+    return torch.load(checkpoint, map_location=DEVICE, weights_only=True)['model']
 
 
 def windows(docs, tokenizer, limit):
@@ -122,7 +130,7 @@ def main(checkpoint, heldout, tokenizer_path, out, share=1.0, config=None):
     report, tokenizer, docs = Report(out), tok.load(tokenizer_path), cases.documents(heldout)
     prompts, found = cases.Prompts(tokenizer), cases.make(docs, share)
     lines, blocks = ([c for c in found if c['kind'] == kind] for kind in ('line', 'block'))
-    state = torch.load(checkpoint, map_location=DEVICE, weights_only=True)['model'] if isinstance(checkpoint, str) else checkpoint
+    state = weights_of(checkpoint) if isinstance(checkpoint, str) else checkpoint
     model = LCKV(config or Config()).to(DEVICE).eval().requires_grad_(False)
     model.load_state_dict(restored_state(quantised_state(state)))
     bytes_of = [0 if n in tok.SPECIALS else len(n) for n in map(tokenizer.id_to_token, range(tok.VOCABULARY))]

@@ -1,0 +1,85 @@
+#!/bin/bash
+# The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
+# usage: steps.sh check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
+# RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
+# EPOCHS: first and last epoch of cursors; those before 20 went into the released weights. FLAGS: more flags of train.py.
+# SHARE: of the cases and texts of the evaluation, 1 if not given.
+set -euo pipefail
+cd "$(dirname "$0")"
+release=${RELEASE-../models/lckv-code-42m}
+run=.work/run
+tokenizer=${release:-.work}/tokenizer.json
+heldout=.work/heldout.jsonl.xz
+read -r first last <<<"${EPOCHS:-20 29}"
+
+# start NAME COMMAND...: in the background and in a session of its own, so that it outlives its caller
+start() {
+  mkdir -p "$run"
+  setsid "${@:2}" >>"$run/$1.log" 2>&1 </dev/null &
+  echo $! >"$run/$1.pid"
+}
+runs() { [ -f "$run/$1.pid" ] && kill -0 "$(<"$run/$1.pid")" 2>/dev/null; }
+stop() { if runs "$1"; then kill -- "-$(<"$run/$1.pid")"; fi; }
+
+gpus() { python3 -c 'import torch; print(torch.cuda.device_count())'; }
+
+# Samples are kept apart in their rows only by a mask that has shown here that it does.
+check() {
+  python3 test_model.py
+  mkdir -p "$run"
+  rm -f "$run/mask-works"
+  python3 test_packing.py && touch "$run/mask-works"
+}
+
+# One core in three for each of the three parts, in the background, for as long as training goes on.
+rows() {
+  local workers=$((($(nproc) + 2) / 3))
+  if [ ! -f "$run/rows-$1.done" ] && ! runs "rows-$1"; then
+    start "rows-$1" bash -c 'python3 data.py "${@:2}" && touch "$1"' - "$run/rows-$1.done" \
+      ".work/part$1.jsonl.xz" "$tokenizer" "$run/rows" "part$1" "$first" "$last" "$workers"
+  fi
+}
+
+# Starts training or goes on with it, and waits for its end, at most PATIENCE seconds.
+train() {
+  local seconds=$1 patience=${2:-1000000} count
+  if [ ! -f "$run/final.pt" ] && ! runs train; then
+    count=$(gpus)
+    [ -f "$run/mask-works" ] || FLAGS="${FLAGS:-} --unmasked"
+    # shellcheck disable=SC2086
+    start train python3 -m torch.distributed.run --standalone --nproc_per_node "$((count > 1 ? count : 1))" \
+      train.py "$run/rows" "$run" "$seconds" ${release:+--from "$release"} ${FLAGS:-}
+  fi
+  while [ ! -f "$run/final.pt" ] && runs train && [ "$SECONDS" -lt "$patience" ]; do sleep 1; done
+  tail -n 3 "$run/train.log" "$run/train.jsonl" || true
+  if [ -f "$run/final.pt" ]; then
+    for part in 1 2 3; do stop "rows-$part"; done
+  else
+    runs train || { echo 'training has stopped before its end'; tail -n 40 "$run/train.log"; return 1; }
+  fi
+}
+
+pack() {
+  mkdir -p "$1"
+  python3 export.py pack "$run/final.pt" "$1"
+  cp "$run/train.jsonl" "$1/"
+}
+
+# The new weights and those they continue from, side by side: on two GPUs if there are two.
+evaluate() {
+  mkdir -p "$1/new" "$1/old"
+  local other=0 old=
+  [ "$(gpus)" -lt 2 ] || other=1
+  if [ -n "$release" ]; then
+    CUDA_VISIBLE_DEVICES=$other python3 evaluate.py "$release" "$heldout" "$tokenizer" "$1/old" "${SHARE:-1}" >"$run/evaluate-old.log" 2>&1 &
+    old=$!
+  fi
+  CUDA_VISIBLE_DEVICES=0 python3 evaluate.py "$run/final.pt" "$heldout" "$tokenizer" "$1/new" "${SHARE:-1}"
+  [ -z "$old" ] || wait "$old" || { tail -n 20 "$run/evaluate-old.log"; return 1; }
+}
+
+step=${1:?step}
+case $step in
+  check | rows | train | pack | evaluate) "$step" "${@:2}" ;;
+  *) echo "no such step: $step" >&2; exit 2 ;;
+esac
