@@ -42,13 +42,13 @@ rows() {
 
 # Starts training or goes on with it, and waits for its end, at most PATIENCE seconds.
 train() {
-  local seconds=$1 patience=${2:-1000000} count
+  local seconds=$1 patience=${2:-1000000} count launch=(python3)
   if [ ! -f "$run/final.pt" ] && ! runs train; then
     count=$(gpus)
+    [ "$count" -lt 2 ] || launch=(python3 -m torch.distributed.run --standalone --nproc_per_node "$count")
     [ -f "$run/mask-works" ] || FLAGS="${FLAGS:-} --unmasked"
     # shellcheck disable=SC2086
-    start train python3 -m torch.distributed.run --standalone --nproc_per_node "$((count > 1 ? count : 1))" \
-      train.py "$run/rows" "$run" "$seconds" ${release:+--from "$release"} ${FLAGS:-}
+    start train "${launch[@]}" train.py "$run/rows" "$run" "$seconds" ${release:+--from "$release"} ${FLAGS:-}
   fi
   while [ ! -f "$run/final.pt" ] && runs train && [ "$SECONDS" -lt "$patience" ]; do sleep 1; done
   tail -n 3 "$run/train.log" "$run/train.jsonl" || true

@@ -53,7 +53,7 @@ def gradients(model, rows, masked):
 
 
 def test_gradients():
-    found = packed((7, 1, 12, 4), 97, 2)
+    found = packed((7, 2, 12, 4), 97, 2)
     model, _ = pair(LAYOUTS[0], 5)
     alone = gradients(model, [torch.tensor([s]) for s in found], False)
     assert relative(gradients(model, [torch.tensor([sum(found, [])])], True), alone) < 1e-5
@@ -67,8 +67,8 @@ def test_gpu():
     model, plain = LCKV(config).cuda(), LCKV(config).cuda()
     plain.load_state_dict(model.state_dict())
     model.compile()
-    with torch.autocast('cuda', torch.bfloat16):
-        for seed, lengths in enumerate(((900, 1, 127, 128, 700, 192), (length,), (3, 5, 1020, 1020))):
+    with torch.autocast('cuda', torch.bfloat16, cache_enabled=False):     # uncompiled, weights cached in a pass without gradient would get none
+        for seed, lengths in enumerate(((900, 2, 126, 128, 700, 192), (length,), (3, 5, 1020, 1020))):
             found = packed(lengths, config.vocab_size, seed)
             rows, alone = torch.tensor([sum(found, [])] * 2, device='cuda'), [torch.tensor([s], device='cuda') for s in found]
             with torch.no_grad():
