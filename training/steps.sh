@@ -31,9 +31,10 @@ check() {
   python3 test_packing.py && touch "$run/mask-works"
 }
 
-# One core in three for each of the three parts, in the background, for as long as training goes on.
+# In the background for as long as training goes on: a third of the cores for each of the three parts, less what training needs.
 rows() {
-  local workers=$((($(nproc) + 2) / 3))
+  local workers=$((($(nproc) - 2) / 3))
+  workers=$((workers > 1 ? workers : 1))
   if [ ! -f "$run/rows-$1.done" ] && ! runs "rows-$1"; then
     start "rows-$1" bash -c 'python3 data.py "${@:2}" && touch "$1"' - "$run/rows-$1.done" \
       ".work/part$1.jsonl.xz" "$tokenizer" "$run/rows" "part$1" "$first" "$last" "$workers"
