@@ -69,14 +69,15 @@ pack() {
 # The new weights and those they continue from, side by side: on two GPUs if there are two.
 evaluate() {
   mkdir -p "$1/new" "$1/old"
-  local other=0 old=
+  local other=0 old='' failed=0
   [ "$(gpus)" -lt 2 ] || other=1
   if [ -n "$release" ]; then
     CUDA_VISIBLE_DEVICES=$other python3 evaluate.py "$release" "$heldout" "$tokenizer" "$1/old" "${SHARE:-1}" >"$run/evaluate-old.log" 2>&1 &
     old=$!
   fi
-  CUDA_VISIBLE_DEVICES=0 python3 evaluate.py "$run/final.pt" "$heldout" "$tokenizer" "$1/new" "${SHARE:-1}"
-  [ -z "$old" ] || wait "$old" || { tail -n 20 "$run/evaluate-old.log"; return 1; }
+  CUDA_VISIBLE_DEVICES=0 python3 evaluate.py "$run/final.pt" "$heldout" "$tokenizer" "$1/new" "${SHARE:-1}" || failed=1
+  [ -z "$old" ] || wait "$old" || { tail -n 20 "$run/evaluate-old.log"; failed=1; }
+  return "$failed"
 }
 
 step=${1:?step}
