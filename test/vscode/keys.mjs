@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { windowAddress } from './codeServer.mjs';
+import { inTurn } from './inTurn.mjs';
 import { assertPainted, useTheme } from './looks.mjs';
 
 const START_MS = 150_000;
@@ -26,7 +27,7 @@ function workersOf({ folder }) {
 
 const parentOf = (pid) => Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))[1]);
 
-/** Runs the tests one after another in one window and records each; the first failure ends them. */
+/** Types, accepts, generates and looks, in one window. */
 export async function testKeys({ page, server, installedAt }, workspace, record) {
   const file = join(workspace, 'shapes.ts');
   const remote = (path) => `vscode-remote://${server.authority}${path}`;
@@ -165,15 +166,5 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
     },
   };
 
-  for (const [title, test] of Object.entries(tests)) {
-    const started = Date.now();
-    try {
-      await test();
-      record({ title, ms: Date.now() - started });
-    } catch (error) {
-      await picture('failed');
-      record({ title, ms: Date.now() - started, error: error.stack });
-      return;
-    }
-  }
+  await inTurn(tests, { page, folder: join(workspace, '..'), record });
 }

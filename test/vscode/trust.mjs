@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { windowAddress } from './codeServer.mjs';
+import { inTurn } from './inTurn.mjs';
 
 const START_MS = 150_000;
 
@@ -54,15 +55,5 @@ export async function testTrust({ page, server }, folder, record) {
       await page.screenshot({ path: join(folder, 'trusted.png') });
     },
   };
-  for (const [title, test] of Object.entries(tests)) {
-    const started = Date.now();
-    try {
-      await test();
-      record({ title, ms: Date.now() - started });
-    } catch (error) {
-      await page.screenshot({ path: join(folder, 'trust-failed.png') });
-      record({ title, ms: Date.now() - started, error: error.stack });
-      return;
-    }
-  }
+  await inTurn(tests, { page, folder, record });
 }
