@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SecureContextOptions } from 'node:tls';
 
 /** What the hub has under one repository id. */
 export interface ServedRepository {
@@ -51,19 +53,27 @@ export class HubServer {
   readonly seen: Seen[] = [];
   /** Asked once for each look-up and each request for bytes. */
   misbehave: (seen: Seen) => Misbehaviour = () => ({});
-  private readonly hub = createServer((request, response) => this.answerHub(request, response));
-  private readonly bytes = createServer((request, response) => {
-    void this.answerBytes(request, response);
-  });
+  private readonly hub: Server;
+  private readonly bytes: Server;
+  private readonly scheme: 'http' | 'https';
 
-  static async start(): Promise<HubServer> {
-    const server = new HubServer();
+  private constructor(tls: SecureContextOptions | undefined) {
+    const create = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
+      tls ? createSecureServer(tls, answer) : createServer(answer);
+    this.hub = create((request, response) => this.answerHub(request, response));
+    this.bytes = create((request, response) => void this.answerBytes(request, response));
+    this.scheme = tls ? 'https' : 'http';
+  }
+
+  /** With a key and a certificate it speaks https. */
+  static async start(tls?: SecureContextOptions): Promise<HubServer> {
+    const server = new HubServer(tls);
     await Promise.all([server.hub, server.bytes].map(listen));
     return server;
   }
 
   get endpoint(): string {
-    return origin(this.hub);
+    return this.origin(this.hub);
   }
 
   /** The requests for bytes of one file. */
@@ -90,7 +100,7 @@ export class HubServer {
       if (how.status) return refuse(response, how);
       response.end(JSON.stringify(describe(id, repository)));
     } else if (resolve![2] === commitOf(id, repository) && repository.files[resolve![3]]) {
-      const location = `${origin(this.bytes)}/bytes/${id}/${resolve![3]}`;
+      const location = `${this.origin(this.bytes)}/bytes/${id}/${resolve![3]}`;
       response.writeHead(302, { location }).end();
     } else refuse(response, { status: 404 });
   }
@@ -131,6 +141,10 @@ export class HubServer {
     else response.end();
   }
 
+  private origin(server: Server): string {
+    return `${this.scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
   private note({ url, headers }: IncomingMessage): Seen {
     const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
     const seen = { url: url!, from, authorization: headers.authorization };
@@ -161,8 +175,4 @@ function refuse(response: ServerResponse, { status, retryAfter }: Misbehaviour):
 
 function listen(server: Server): Promise<void> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-}
-
-function origin(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -153,10 +153,19 @@ function retryAfterMs(response: Response): number | null {
   return Number.isNaN(ms) ? null : Math.max(0, ms);
 }
 
+/** How Node's codes name a certificate that it does not believe. */
+const CERTIFICATE = /CERT|VERIFY_LEAF/;
+
 /** A connection that breaks may hold the next time; a refusal and the user's cancel stay. */
 function passing(error: unknown, url: string, signal: AbortSignal): unknown {
   if (signal.aborted || error instanceof PassingFailure || error instanceof Refusal) return error;
-  const { message, cause } = error as Error;
+  const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
   const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  if (CERTIFICATE.test(cause?.code ?? '')) {
+    return new Refusal(
+      `${url}: found a certificate that is not trusted (${cause!.message}), expected one of a known ` +
+        'authority. If a proxy reads along, add its certificate to those of the system.',
+    );
+  }
   return new PassingFailure(`${url}: the connection was lost (${why}).`);
 }

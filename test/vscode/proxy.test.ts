@@ -20,6 +20,15 @@ const fixture = join('test', 'fixtures', 'tiny-tokenizer', 'tokenizer.json');
 const set = (name: string, value: unknown) =>
   vscode.workspace.getConfiguration('http').update(name, value, vscode.ConfigurationTarget.Global);
 
+/** A small model for a hub to serve. */
+const served = () => ({
+  files: {
+    'config.json': Buffer.from(JSON.stringify(tinyConfig)),
+    'tokenizer.json': readFileSync(join(extension.extensionPath, fixture)),
+    'model.safetensors': safetensors(randomTensors(tinyConfig)),
+  },
+});
+
 describe('LCKV downloads through a proxy', () => {
   let server: HubServer;
   let proxy: ProxyServer;
@@ -31,18 +40,13 @@ describe('LCKV downloads through a proxy', () => {
     server = await HubServer.start();
     proxy = await ProxyServer.start(Number(new URL(server.endpoint).port));
     hub = new Hub({ endpoint: 'http://hub.test', token: 'secret', retryMs: 1 });
-    server.repositories.set(ID, {
-      files: {
-        'config.json': Buffer.from(JSON.stringify(tinyConfig)),
-        'tokenizer.json': readFileSync(join(extension.extensionPath, fixture)),
-        'model.safetensors': safetensors(randomTensors(tinyConfig)),
-      },
-    });
+    server.repositories.set(ID, served());
   });
 
   afterEach(async () => {
     await set('proxy', undefined);
     await set('noProxy', undefined);
+    await set('systemCertificates', undefined);
     await proxy.stop();
     await server.stop();
     rmSync(root, { recursive: true });
@@ -56,6 +60,31 @@ describe('LCKV downloads through a proxy', () => {
     assert.ok(proxy.asked.includes('hub.test:80'), proxy.asked.join(' '));
     for (const { url, authorization } of server.seen)
       assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
+  });
+
+  it('from a hub that speaks https, by way of a tunnel', async function () {
+    const folder = process.env.LCKV_TEST_TLS;
+    if (!folder || process.versions.electron) this.skip(); // no certificate that it would believe
+    const [key, cert] = ['hub.key', 'hub.crt'].map((name) => readFileSync(join(folder, name)));
+    const secure = await HubServer.start({ key, cert });
+    const tunnel = await ProxyServer.start(Number(new URL(secure.endpoint).port));
+    try {
+      secure.repositories.set(ID, served());
+      await set('proxy', tunnel.address);
+      const distant = new Hub({ endpoint: 'https://hub.test', token: 'secret', retryMs: 1 });
+      await assert.rejects(distant.lookUp(ID, never), /found a certificate that is not trusted/);
+      assert.equal(secure.seen.length, 0);
+      await set('systemCertificates', false); // then NODE_EXTRA_CA_CERTS counts
+      const store = new ModelStore(root);
+      await installModel(distant, store, await distant.lookUp(ID, never), never, () => {});
+      assert.ok(store.has(ID));
+      assert.ok(tunnel.asked.includes('hub.test:443'), tunnel.asked.join(' '));
+      for (const { url, authorization } of secure.seen)
+        assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
+    } finally {
+      await tunnel.stop();
+      await secure.stop();
+    }
   });
 
   it('but not for a host that a setting leaves out', async () => {

@@ -2,6 +2,7 @@
 // In code-server and a browser, with real keystrokes as well; or in a desktop VS Code, which is
 // downloaded unless LCKV_VSCODE names one. Parts are test files (models, generate, ...), pages and
 // installed, which tests the installed package; all if none is named. Ends with mocha's summary.
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pack } from '../../package.mjs';
@@ -19,7 +20,10 @@ const suite = join(root, 'dist', 'test', 'vscode', 'index.js');
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isWanted = (part) => parts.length === 0 || parts.includes(part);
 const files = parts.filter((part) => part !== 'pages' && part !== 'installed');
+const certificate = join(folder, 'hub.crt');
 const env = {
+  NODE_EXTRA_CA_CERTS: certificate,
+  LCKV_TEST_TLS: folder,
   LCKV_TEST_RESULTS: resultsFile,
   LCKV_TEST_FILES: files.join(' '),
   HTTP_PROXY: `http://127.0.0.1:${await freePort()}`, // where proxy.test.ts has one
@@ -53,6 +57,7 @@ cpSync(join(root, 'test', 'vscode', 'workspace'), workspace, { recursive: true }
 const begun = 'export function circumference(circle: Circle): number {\n';
 appendFileSync(join(workspace, 'shapes.ts'), `\n/** The distance around a circle. */\n${begun}`);
 writeFileSync(resultsFile, '');
+makeCertificate();
 
 const electron = process.argv.includes('--electron') || process.platform !== 'linux';
 const watch = setInterval(report, 500);
@@ -75,6 +80,14 @@ report();
 console.log(`\n  ${shown - failures} passing (${Math.round((Date.now() - started) / 1000)}s)`);
 if (failures > 0) console.log(`  ${failures} failing`);
 process.exit(failures > 0 ? 1 : 0);
+
+/** A key and a certificate for the https hub of proxy.test.ts, which VS Code is told to believe. */
+function makeCertificate() {
+  const names = 'subjectAltName=DNS:hub.test,IP:127.0.0.1';
+  const subject = ['-subj', '/CN=hub.test', '-addext', names, '-days', '2'];
+  const files = ['-keyout', join(folder, 'hub.key'), '-out', certificate];
+  spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files]);
+}
 
 function record(result) {
   appendFileSync(resultsFile, JSON.stringify(result) + '\n');
