@@ -157,12 +157,23 @@ function describe(id: string, repository: ServedRepository): object {
   const { files, licence } = repository;
   const siblings = Object.entries(files).map(([rfilename, bytes]) => {
     const size = bytes.length;
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const { sha256, blobId } = digestsOf(bytes);
     const lfs = rfilename.endsWith('.safetensors') ? { sha256, size, pointerSize: 134 } : undefined;
-    const blobId = createHash('sha1').update(`blob ${size}\0`).update(bytes).digest('hex');
     return { rfilename, size, blobId, lfs };
   });
   return { id, sha: commitOf(id, repository), siblings, cardData: { license: licence } };
+}
+
+/** Reckoned once: 100 MB take longer than a client may wait. */
+const digests = new WeakMap<Uint8Array, { sha256: string; blobId: string }>();
+
+function digestsOf(bytes: Uint8Array): { sha256: string; blobId: string } {
+  const known = digests.get(bytes);
+  if (known) return known;
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const blobId = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+  digests.set(bytes, { sha256, blobId });
+  return { sha256, blobId };
 }
 
 function commitOf(id: string, { version = 1 }: ServedRepository): string {

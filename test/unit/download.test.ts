@@ -57,7 +57,7 @@ describe('download', () => {
 
   beforeEach(async () => {
     server = await HubServer.start();
-    hub = new Hub({ endpoint: server.endpoint, token: 'secret', retryMs: 5, idleMs: 500 });
+    hub = new Hub({ endpoint: server.endpoint, token: 'secret', retryMs: 5, idleMs: 2000 });
     root = mkdtempSync(join(tmpdir(), 'lckv-download-'));
     store = new ModelStore(root);
     progress = [];
@@ -166,7 +166,7 @@ describe('download', () => {
     ['a server that ignores ranges', [{ cutAfter: 9000 }, { ignoreRange: true, cutAfter: 20_000 }]],
     ['429 with and without a date', [{ status: 429 }, { status: 429, retryAfter: '0' }]],
     ['500, 502, 503 and 408', [500, 502, 503, 408].map((status) => ({ status }))],
-    ['silence', [{ slowMs: 2000 }]],
+    ['silence', [{ slowMs: 8000 }]],
   ];
   for (const [what, ways] of passing) {
     it(`gets over ${what}`, async () => {
