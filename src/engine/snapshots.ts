@@ -1,16 +1,27 @@
 /**
  * Keys and values of sequences that the cache has left: one for each document or place that was
  * worked on lately, so that coming back costs a copy on the device and no prefill. The condensed
- * cache makes them small: a thousand tokens of the bundled model are 6 MB.
+ * cache makes them small: a thousand tokens of the bundled model are 6 MB. What two sequences begin
+ * with alike (header and snippets, say) is kept once, in pages that both hold.
  */
 import { commonPrefix, type KvCache } from './cache';
 
-interface Snapshot {
-  tokens: readonly number[];
-  /** Rows of every buffer of the cache, one buffer after the other. */
+/** Some consecutive rows of every buffer of the cache, one buffer after the other. */
+interface Page {
   buffer: GPUBuffer;
+  rows: number;
+  /** Snapshots that it is part of. */
+  holders: number;
 }
 
+interface Snapshot {
+  tokens: readonly number[];
+  /** Of PAGE_TOKENS rows each, but for the last one. */
+  pages: readonly Page[];
+}
+
+/** Most rows of a page: sequences share whole pages. */
+const PAGE_TOKENS = 32;
 /** A sequence this close to a snapshot's is its next version and takes its place, in tokens. */
 const SAME_PLACE = 32;
 /** Below this, prefill is as quick as a copy and its bookkeeping, in tokens. */
@@ -21,6 +32,7 @@ export class Snapshots {
   private readonly device: GPUDevice;
   private readonly cache: KvCache;
   private budgetBytes: number;
+  private usedBytes = 0;
   private held: Snapshot[] = [];
   private isDisposed = false;
 
@@ -37,7 +49,7 @@ export class Snapshots {
 
   /** Device memory in use, in bytes. */
   get sizeBytes(): number {
-    return this.held.reduce((sum, { buffer }) => sum + buffer.size, 0);
+    return this.usedBytes;
   }
 
   /**
@@ -59,7 +71,7 @@ export class Snapshots {
 
   dispose(): void {
     this.isDisposed = true;
-    for (const { buffer } of this.held) buffer.destroy();
+    for (const { pages } of this.held) this.release(pages);
     this.held = [];
   }
 
@@ -73,36 +85,36 @@ export class Snapshots {
   }
 
   /**
-   * Copies the cache's rows aside, in place of an older version of the same sequence and, where
-   * memory is short, of those not used for longest; `wanted` stays.
+   * Copies the cache's rows aside, those that no snapshot has: in place of older versions of the
+   * same sequence and, where memory is short, of those not used for longest; `wanted` stays.
    */
   private save(wanted?: Snapshot): void {
     const tokens = [...this.cache.tokens];
-    const size = tokens.length * this.cache.rowBytes * this.cache.buffers.length;
+    const alike = this.closest(tokens);
+    const shared = alike?.snapshot.pages.slice(0, Math.floor(alike.shared / PAGE_TOKENS)) ?? [];
+    const sharedRows = shared.length * PAGE_TOKENS;
+    const size = (tokens.length - sharedRows) * this.bytesPerToken;
+    const staying = new Set([...shared, ...(wanted?.pages ?? [])]);
+    const stayingRows = [...staying].reduce((sum, { rows }) => sum + rows, 0);
+    if (stayingRows * this.bytesPerToken + size > this.budgetBytes) return;
+
+    for (const page of shared) page.holders++;
     const others = this.held.filter((snapshot) => snapshot !== wanted);
-    const room = this.budgetBytes - (wanted?.buffer.size ?? 0) - size;
-    if (room < 0) return;
-    let rest = others.reduce((sum, { buffer }) => sum + buffer.size, 0);
-    for (const snapshot of others) {
-      const changed = snapshot.tokens.length - commonPrefix(snapshot.tokens, tokens);
-      if (changed >= SAME_PLACE && rest <= room) continue;
-      rest -= snapshot.buffer.size;
+    const isOlder = (snapshot: Snapshot) =>
+      snapshot.tokens.length - commonPrefix(snapshot.tokens, tokens) < SAME_PLACE;
+    for (const snapshot of others.filter(isOlder)) this.drop(snapshot);
+    for (const snapshot of others.filter((other) => !isOlder(other))) {
+      if (this.usedBytes + size <= this.budgetBytes) break;
       this.drop(snapshot);
     }
+
     for (const kind of ['out-of-memory', 'validation'] as const) this.device.pushErrorScope(kind);
-    const buffer = this.device.createBuffer({
-      label: 'snapshot',
-      size,
-      usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
-    this.copyParts(tokens.length, (encoder, part, at, bytes) => {
-      encoder.copyBufferToBuffer(part, 0, buffer, at, bytes);
-    });
+    const pages = [...shared, ...this.copyAside(sharedRows, tokens.length)];
     const errors = [this.device.popErrorScope(), this.device.popErrorScope()];
     void Promise.all(errors).then(
       (found) =>
         this.keep(
-          { tokens, buffer },
+          { tokens, pages },
           found.every((error) => error === null),
         ),
       () => {}, // the device is lost, and whoever owns it hears of that
@@ -112,35 +124,73 @@ export class Snapshots {
   /** A snapshot counts once it is known to be whole; without room for it the budget shrinks. */
   private keep(snapshot: Snapshot, isWhole: boolean): void {
     if (isWhole && !this.isDisposed) this.held.push(snapshot);
-    else snapshot.buffer.destroy();
+    else this.release(snapshot.pages);
     if (isWhole) return;
-    this.budgetBytes = Math.floor(this.sizeBytes / 2);
-    while (this.sizeBytes > this.budgetBytes) this.drop(this.held[0]);
+    this.budgetBytes = Math.floor(this.usedBytes / 2);
+    while (this.held.length > 0 && this.usedBytes > this.budgetBytes) this.drop(this.held[0]);
   }
 
+  /** The cache's rows [begin, end) as pages. */
+  private copyAside(begin: number, end: number): Page[] {
+    const { buffers, rowBytes } = this.cache;
+    const encoder = this.device.createCommandEncoder({ label: 'snapshot' });
+    const pages: Page[] = [];
+    for (let first = begin; first < end; first += PAGE_TOKENS) {
+      const rows = Math.min(PAGE_TOKENS, end - first);
+      const buffer = this.device.createBuffer({
+        label: 'snapshot',
+        size: rows * this.bytesPerToken,
+        usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      });
+      for (const [i, part] of buffers.entries()) {
+        const at = i * rows * rowBytes;
+        encoder.copyBufferToBuffer(part, first * rowBytes, buffer, at, rows * rowBytes);
+      }
+      this.usedBytes += buffer.size;
+      pages.push({ buffer, rows, holders: 1 });
+    }
+    this.device.queue.submit([encoder.finish()]);
+    return pages;
+  }
+
+  /** Brings back the first `length` rows, but for those that the cache still has. */
   private restore(snapshot: Snapshot, length: number): void {
-    this.copyParts(snapshot.tokens.length, (encoder, part, at) => {
-      encoder.copyBufferToBuffer(snapshot.buffer, at, part, 0, length * this.cache.rowBytes);
-    });
+    const { buffers, rowBytes } = this.cache;
+    const kept = this.cache.commonPrefix(snapshot.tokens);
+    const encoder = this.device.createCommandEncoder({ label: 'snapshot' });
+    for (const [i, { buffer, rows }] of snapshot.pages.entries()) {
+      const first = i * PAGE_TOKENS;
+      const begin = Math.max(first, kept);
+      const end = Math.min(first + rows, length);
+      if (begin >= end) continue;
+      for (const [j, part] of buffers.entries()) {
+        const at = (j * rows + begin - first) * rowBytes;
+        encoder.copyBufferToBuffer(buffer, at, part, begin * rowBytes, (end - begin) * rowBytes);
+      }
+    }
+    this.device.queue.submit([encoder.finish()]);
     this.cache.replace(snapshot.tokens.slice(0, length));
     // Used just now, so the last in line to go.
     this.held = [...this.held.filter((other) => other !== snapshot), snapshot];
   }
 
-  /** Calls `copy` for each buffer of the cache with where its `rows` rows lie in a snapshot. */
-  private copyParts(
-    rows: number,
-    copy: (encoder: GPUCommandEncoder, part: GPUBuffer, at: number, bytes: number) => void,
-  ): void {
-    const encoder = this.device.createCommandEncoder({ label: 'snapshot' });
-    const bytes = rows * this.cache.rowBytes;
-    this.cache.buffers.forEach((part, i) => copy(encoder, part, i * bytes, bytes));
-    this.device.queue.submit([encoder.finish()]);
+  private drop(snapshot: Snapshot): void {
+    this.release(snapshot.pages);
+    this.held = this.held.filter((other) => other !== snapshot);
   }
 
-  private drop(snapshot: Snapshot): void {
-    // Destroying is safe: work that was submitted before still finds the buffer.
-    snapshot.buffer.destroy();
-    this.held = this.held.filter((other) => other !== snapshot);
+  /** A snapshot lets go of pages; one that nobody holds goes. */
+  private release(pages: readonly Page[]): void {
+    for (const page of pages) {
+      if (--page.holders > 0) continue;
+      this.usedBytes -= page.buffer.size;
+      // Destroying is safe: work that was submitted before still finds the buffer.
+      page.buffer.destroy();
+    }
+  }
+
+  /** Bytes of one token's keys and values in all layers. */
+  private get bytesPerToken(): number {
+    return this.cache.rowBytes * this.cache.buffers.length;
   }
 }

@@ -64,6 +64,39 @@ describe('warm documents', function () {
     }
   });
 
+  it('keeps once what documents begin with alike, and each comes back true', async () => {
+    const [beginning, tail] = [64, 40];
+    const begin = randomTokens(beginning);
+    const alike = Array.from({ length: 6 }, () => [...begin, ...randomTokens(tail)]);
+    // Room for the beginning and three ends: the other ends, and no beginning, are forgotten.
+    const rows = beginning + 3 * (tail + 3);
+    for (const { snapshotBytes, kept, back } of [
+      { snapshotBytes: undefined, kept: alike.length, back: alike.length },
+      { snapshotBytes: rows * bytesPerToken(checkpoint), kept: 3, back: 1 },
+    ]) {
+      const engine = await load({ contextTokens: 160, snapshotBytes });
+      const fresh = await load({ contextTokens: 160, snapshotBytes: 0 });
+      try {
+        for (const document of alike) await greedy(engine, document, 4);
+        await greedy(engine, documents[0], 4);
+        await gpu.device.queue.onSubmittedWorkDone();
+        assert.equal(engine.snapshotCount, kept);
+        const heldRows = engine.snapshotBytes / bytesPerToken(checkpoint);
+        assert.equal(heldRows, beginning + kept * (tail + 3));
+        for (const document of alike.slice(-back)) {
+          const { stats, tokens } = await greedy(engine, [...document, 5], 4);
+          assert.equal(stats.reusedTokens, document.length);
+          fresh.crop(0);
+          assert.deepEqual(tokens, (await greedy(fresh, [...document, 5], 4)).tokens);
+        }
+      } finally {
+        engine.dispose();
+        fresh.dispose();
+      }
+      assert.equal(engine.snapshotBytes, 0);
+    }
+  });
+
   it('forgets the documents not used for longest when memory is short', async () => {
     const snapshotBytes = 3.5 * (LENGTH + 4) * bytesPerToken(checkpoint);
     const engine = await load({ snapshotBytes });
