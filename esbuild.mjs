@@ -33,8 +33,16 @@ const bundles = [
     entryPoints: {
       worker: 'src/worker/main.ts',
       lckv: 'src/cli/main.ts',
-      'bench/bench': 'bench/main.ts',
     },
+    outdir: 'dist',
+  },
+  {
+    ...esm,
+    // Benchmarks of the host bring packages in CommonJS.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    entryPoints: { 'bench/bench': 'bench/main.ts' },
     outdir: 'dist',
   },
   {

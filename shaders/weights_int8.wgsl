@@ -4,13 +4,18 @@
 @group(0) @binding(0) var<storage, read> weights: array<vec2u>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-/// Columns [8 * block, 8 * block + 8) of a row, as two vec4.
-fn load8(row: u32, block: u32) -> mat2x4f {
-  let w = weights[row * BLOCKS + block];
+/// The scale of columns [8 * block, 8 * block + 8) of a row; the same for four blocks.
+fn scale_of(row: u32, block: u32) -> f32 {
   let group = row * (BLOCKS / 4u) + block / 4u;
-  let scale = unpack2x16float(scales[group / 2u])[group % 2u];
-  return mat2x4f(
-    vec4f(unpack4xI8(w.x)) * scale,
-    vec4f(unpack4xI8(w.y)) * scale,
-  );
+  return unpack2x16float(scales[group / 2u])[group % 2u];
+}
+
+/// These columns without their scale, as two vec4.
+fn load8_unscaled(row: u32, block: u32) -> mat2x4f {
+  let w = weights[row * BLOCKS + block];
+  return mat2x4f(vec4f(unpack4xI8(w.x)), vec4f(unpack4xI8(w.y)));
+}
+
+fn load8(row: u32, block: u32) -> mat2x4f {
+  return load8_unscaled(row, block) * scale_of(row, block);
 }

@@ -3,6 +3,12 @@
  * Pipelines are shared by their whole source text.
  */
 
+/**
+ * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
+ * runs on the CPU, where loads are dear and workgroup memory is dearer.
+ */
+export type KernelSet = 'subgroup' | 'workgroup' | 'software';
+
 /** The rows of a pass: new tokens one after the other, or one new token of each branch. */
 export interface Rows {
   count: number;

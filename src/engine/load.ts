@@ -5,7 +5,7 @@ import type { PrecisionChoice } from '../protocol';
 import { buildModel, type Built } from './build';
 import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
-import type { KernelSet } from './operations';
+import type { KernelSet } from './kernel';
 import type { MatvecShape } from './products';
 import { Snapshots } from './snapshots';
 

@@ -7,23 +7,23 @@ import type { ModelConfig } from '../model/config';
 import type { Activations } from './activations';
 import { Attention } from './attention';
 import type { KvCache } from './cache';
-import { KernelCompiler, read, uniformStep, write, type Kernel } from './kernel';
+import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSet } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import { matvecShapes, Products, storedOutput, type Fragment, type MatvecShape } from './products';
+import {
+  matvecShapes,
+  plainInput,
+  Products,
+  storedOutput,
+  type Fragment,
+  type MatvecShape,
+} from './products';
 import { joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
 import type { Matrix } from './weights';
 import gluSource from '../../shaders/glu.wgsl';
-import inputPlainSource from '../../shaders/input_plain.wgsl';
 import outputGluSource from '../../shaders/output_glu.wgsl';
 import stepSource from '../../shaders/step.wgsl';
-
-/**
- * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
- * runs on the CPU, where an invocation should have a whole row to itself also in decode.
- */
-export type KernelSet = 'subgroup' | 'workgroup' | 'software';
 
 /** Which kernels run, and how products of one row are shared out; default: by the set. */
 export interface KernelChoice {
@@ -57,8 +57,7 @@ export class Operations {
     this.compiler = new KernelCompiler(device);
     const subgroups = set !== 'workgroup';
     const { compiler, isSoftware } = this;
-    const shapes = matvecShapes(subgroups, matvec);
-    this.products = new Products(compiler, config, step, subgroups, shapes);
+    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec));
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }
@@ -115,7 +114,7 @@ export class Operations {
     if (this.isSoftware) return unfused;
     const input = this.isFused(projection)
       ? this.attention.merged(attendedParts)
-      : plainInput(attended);
+      : plainInput(attended, false);
     const store = storedOutput(hidden, pad8(D), true);
     return this.fused('output', matrix, input, store, unfused.many);
   }
@@ -127,19 +126,24 @@ export class Operations {
     { hidden, normed, gateUp, activated }: Activations,
   ): Promise<Stage> {
     const F = this.config.intermediateSize;
-    const stages = await Promise.all([
+    const [normStage, ...rest] = await Promise.all([
       this.norm(hidden, weight, normed),
       this.product(matrix, normed, gateUp, 2 * F, false),
       this.glu(gateUp, activated),
     ]);
-    const unfused = joined(stages);
-    if (!this.isFused(matrix)) return unfused;
+    const unfused = joined([normStage, ...rest]);
+    if (matrix.pieces.length > 1) return unfused;
     const output = {
       source: [outputGluSource],
       constants: { Y_STRIDE: pad8(F) },
       bindings: [write(4, activated)],
     };
-    return this.fused('gate and up', matrix, normedInput(hidden, weight), output, unfused.many);
+    if (!this.isSoftware) {
+      return this.fused('gate and up', matrix, normedInput(hidden, weight), output, unfused.many);
+    }
+    const input = plainInput(normed, true);
+    const product = await this.fused('gate and up', matrix, input, output, []);
+    return { ...joined([normStage, product]), many: unfused.many };
   }
 
   /** down_proj, added to the residual stream. */
@@ -148,7 +152,7 @@ export class Operations {
     const unfused = await this.product(matrix, activated, hidden, D, true);
     if (this.isSoftware) return unfused;
     const store = storedOutput(hidden, pad8(D), true);
-    return this.fused('down', matrix, plainInput(activated), store, unfused.many);
+    return this.fused('down', matrix, plainInput(activated, false), store, unfused.many);
   }
 
   /** A product with what is before and after it in one kernel, for one row and for a few. */
@@ -178,11 +182,9 @@ export class Operations {
   ): Promise<Stage> {
     const stride = pad8(width);
     if (!this.isSoftware) return same(await this.products.plain(matrix, x, y, stride, add));
-    const [one, many] = await Promise.all([
-      this.products.plainSoftware(matrix, x, y, stride, add, 1),
-      this.products.plainSoftware(matrix, x, y, stride, add),
-    ]);
-    return { one, few: () => Promise.resolve(many), many };
+    const many = await this.products.plainSoftware(matrix, x, y, stride, add);
+    const output = storedOutput(y, stride, add);
+    return this.fused('matvec', matrix, plainInput(x, true), output, many);
   }
 
   private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {
@@ -204,8 +206,4 @@ export class Operations {
   private async kernel(kernel: Promise<Kernel>): Promise<Stage> {
     return same([await kernel]);
   }
-}
-
-function plainInput(x: GPUBuffer): Fragment {
-  return { source: [inputPlainSource], constants: {}, bindings: [read(2, x)] };
 }

@@ -5,11 +5,13 @@
  */
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
-import type { Binding, Constants, Kernel, KernelCompiler } from './kernel';
+import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
+import inputPlainSource from '../../shaders/input_plain.wgsl';
 import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
+import matvecSoftwareSource from '../../shaders/matvec_software.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
 import outputStoreSource from '../../shaders/output_store.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -59,33 +61,41 @@ const MATVEC_SUBGROUP: MatvecShapes = {
 };
 /** Without subgroups 16 lanes share a unit, which is one pair. */
 const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+/** On a CPU a lane has a pair to itself. */
+const MATVEC_SOFTWARE: MatvecShape = { lanes: 16, units: 16, pairs: 1 };
 
 /** The shapes asked for, or those of a kernel set. */
-export function matvecShapes(subgroups: boolean, asked?: MatvecShape): MatvecShapes {
-  if (!asked && subgroups) return MATVEC_SUBGROUP;
-  const shape = asked ?? MATVEC_WORKGROUP;
+export function matvecShapes(set: KernelSet, asked?: MatvecShape): MatvecShapes {
+  if (!asked && set === 'subgroup') return MATVEC_SUBGROUP;
+  const shape = asked ?? (set === 'software' ? MATVEC_SOFTWARE : MATVEC_WORKGROUP);
   return { one: shape, few: shape };
 }
+
+const MATVEC_SOURCES: Record<KernelSet, string> = {
+  subgroup: matvecSubgroupSource,
+  workgroup: matvecSource,
+  software: matvecSoftwareSource,
+};
 
 /** Compiles products for one model. */
 export class Products {
   private readonly compiler: KernelCompiler;
   private readonly config: ModelConfig;
   private readonly step: GPUBuffer;
-  private readonly subgroups: boolean;
+  private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
 
   constructor(
     compiler: KernelCompiler,
     config: ModelConfig,
     step: GPUBuffer,
-    subgroups: boolean,
+    set: KernelSet,
     shapes: MatvecShapes,
   ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
-    this.subgroups = subgroups;
+    this.set = set;
     this.shapes = shapes;
   }
 
@@ -112,21 +122,14 @@ export class Products {
     });
   }
 
-  /** As `plain`, where the GPU is a CPU with subgroups; `tokens` rows together. */
-  plainSoftware(
-    matrix: Matrix,
-    x: GPUBuffer,
-    y: GPUBuffer,
-    stride: number,
-    add: boolean,
-    tokens = MATMUL_TOKENS,
-  ) {
+  /** As `plain`, where the GPU is a CPU with subgroups. */
+  plainSoftware(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: boolean) {
     return this.matmul(matrix, x, y, {
       label: 'matmul',
       directives: 'enable subgroups;',
       source: matmulSubgroupSource,
-      constants: { Y_STRIDE: stride, ADD: add, TOKENS: tokens },
-      tile: [MATMUL_ROWS, tokens],
+      constants: { Y_STRIDE: stride, ADD: add, TOKENS: MATMUL_TOKENS },
+      tile: [MATMUL_ROWS, MATMUL_TOKENS],
     });
   }
 
@@ -165,13 +168,13 @@ export class Products {
     const pairCount = Math.ceil(piece.rows / 2);
     return this.compiler.compile({
       label,
-      directives: this.subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
+      directives: this.set === 'workgroup' ? undefined : 'enable subgroups;\nrequires subgroup_id;',
       source: [
         WEIGHT_SOURCES[matrix.dtype],
         stepSource,
         ...input.source,
         ...output.source,
-        this.subgroups ? matvecSubgroupSource : matvecSource,
+        MATVEC_SOURCES[this.set],
       ],
       constants: {
         NORM: false,
@@ -201,6 +204,11 @@ export class Products {
       ],
     });
   }
+}
+
+/** Rows of activations as they are. matvec_software.wgsl reads them itself. */
+export function plainInput(x: GPUBuffer, isSoftware: boolean): Fragment {
+  return { source: isSoftware ? [] : [inputPlainSource], constants: {}, bindings: [read(2, x)] };
 }
 
 /** y = product, or y += product, as the end of a product. */

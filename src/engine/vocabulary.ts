@@ -4,7 +4,7 @@ import type { Activations } from './activations';
 import { read, uniformStep, write, type Kernel, type KernelCompiler } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import { MATMUL_TOKENS, storedOutput, weightBindings, type Products } from './products';
+import { plainInput, storedOutput, weightBindings, type Products } from './products';
 import { same, type Stage } from './stage';
 import { WEIGHT_SOURCES, type Matrix } from './weights';
 import advanceSource from '../../shaders/advance.wgsl';
@@ -81,8 +81,8 @@ export class Vocabulary {
     const stride = pad8(this.config.vocabSize);
     const last = [await this.argmax(logits, sequence, false)];
     const every = [await this.argmax(logits, sequence, true), await this.advance()];
+    const store = storedOutput(logits, stride, false);
     if (!this.isSoftware) {
-      const store = storedOutput(logits, stride, false);
       const product = (rows: number, oneRow: boolean) =>
         this.products.fused('head', matrix, normedInput(hidden, weight, oneRow), store, rows);
       return {
@@ -92,12 +92,12 @@ export class Vocabulary {
       };
     }
     const product = (rows: number) =>
-      this.products.plainSoftware(matrix, normed, logits, stride, false, rows);
+      this.products.fused('head', matrix, plainInput(normed, true), store, rows);
     const rows = { h: hidden, weight, x: normed };
     const normOf = (oneRow: boolean) => norm(this.compiler, this.config, this.step, rows, oneRow);
     return {
       one: [await normOf(true), ...(await product(1)), ...last],
-      few: async () => [await normOf(false), ...(await product(MATMUL_TOKENS)), ...every],
+      few: async (count) => [await normOf(false), ...(await product(count)), ...every],
       many: [],
     };
   }

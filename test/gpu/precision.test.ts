@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { Engine } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
-import type { KernelSet } from '../../src/engine/operations';
+import type { KernelSet } from '../../src/engine/kernel';
 import { convertRows, toFloats, weightBytes, weightType } from '../../src/engine/precision';
 import { dequantizeInt4 } from '../../src/engine/quantize';
 import type { Dtype } from '../../src/model/source';
