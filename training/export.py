@@ -69,9 +69,12 @@ def pack(checkpoint, out):
 
 def assemble(pieces, model_dir):
     from model_config import config_json
+    paths = sorted(glob.glob(f'{pieces}/model.safetensors.*'))
+    if not paths:
+        sys.exit(f'{pieces} has no pieces of a model')
     os.makedirs(model_dir, exist_ok=True)
     with open(f'{model_dir}/model.safetensors', 'wb') as f:
-        for path in sorted(glob.glob(f'{pieces}/model.safetensors.*')):
+        for path in paths:
             with open(path, 'rb') as piece:
                 shutil.copyfileobj(piece, f)
     with open(f'{model_dir}/model.safetensors', 'rb') as f:
