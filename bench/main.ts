@@ -10,6 +10,7 @@ import { load } from './load';
 import { memory } from './memory';
 import { peers } from './peers';
 import { plot } from './plot';
+import { recall } from './recall';
 import { replay } from './replay';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
@@ -25,6 +26,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['memory', memory],
   ['peers', peers],
   ['plot', plot],
+  ['recall', recall],
   ['replay', replay],
   ['shapes', shapes],
   ['sweep', sweep],

@@ -94,7 +94,8 @@ export function balance(text: string, options: ScanOptions): Balance {
       if (open.at(-1) === PARTNER[character]) open.pop();
       else if (open.length === 0) {
         closers.push({ character, end: i + 1 });
-        const end = character === '}' && embeddedIn ? stringEnd(text, i + 1, embeddedIn) : 0;
+        const isEnd = embeddedIn !== undefined && endsEmbedded(character, language);
+        const end = isEnd ? stringEnd(text, i + 1, embeddedIn) : 0;
         if (end > 0) closers.push({ character: embeddedIn!, end });
         i = Math.max(i, end - 1);
       }
@@ -102,6 +103,10 @@ export function balance(text: string, options: ScanOptions): Balance {
   }
   return { open, closers };
 }
+
+/** The bracket ends code within a string. */
+const endsEmbedded = (bracket: string, language: string) =>
+  bracket === '}' || (bracket === ')' && /^(?:shellscript|swift)$/.test(language));
 
 /** The bracket behind a pattern of the shell's `case`, on a line of its own. */
 function isCasePattern(text: string, index: number, language: string): boolean {

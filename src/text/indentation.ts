@@ -1,11 +1,18 @@
 // How far lines are indented, and the document's habit of doing it.
+import { balance } from './brackets';
+import { opensBlock } from './lines';
 import type { Surroundings } from './surroundings';
+import { hasTags, openedTag } from './tags';
 
 /** A tab is as wide as this many blanks, only ever to compare lines. */
 const TAB = 4;
 
 /** Lines on either side of the cursor that show the document's habit. */
 const LOOKED_AT = 200;
+
+/** A line that begins a block with a word, whatever it ends with. */
+const BLOCK =
+  /^\s*(?:begin|case|class|def|do|else|elsif|ensure|for|function|if|module|rescue|switch|try|unless|until|when|while)\b/;
 
 /** The white space that a line begins with. */
 export const indentOf = (line: string) => /^[ \t]*/.exec(line)![0];
@@ -46,25 +53,33 @@ export function adoptIndentation(
 }
 
 /** Drops white space at the start of a completion that is left of the cursor already. */
-export function dropDoubledIndent(
-  text: string,
-  { linePrefix, above, language }: Surroundings,
-): string {
+export function dropDoubledIndent(text: string, around: Surroundings): string {
+  const { linePrefix } = around;
   if (linePrefix === '') return text;
   if (linePrefix.trim() !== '')
     return /\S $/.test(linePrefix) ? text.replace(/^ (?=\S)/, '') : text;
   const first = /^[ \t]*(?=\S)/.exec(text)?.[0] ?? '';
-  if (!first.startsWith(linePrefix)) return text;
-  const next = text
-    .split('\n')
-    .slice(1)
-    .find((line) => line.trim() !== '');
+  if (!first.startsWith(linePrefix) || needsMore(text, around)) return text;
+  const [line, ...more] = text.split('\n');
+  const next = more.find((other) => other.trim() !== '');
+  // What follows is written for the one place of the line or for the other.
+  const [doubled, other] = [indentWidth(linePrefix + line), indentWidth(next ?? '')];
+  const isShifted = other < doubled || (other === doubled && opensBlock(line));
+  return isShifted ? text.slice(linePrefix.length) : text;
+}
+
+/** The text belongs further right than the cursor: the line above begins a block, or goes on. */
+function needsMore(text: string, { linePrefix, above, language }: Surroundings): boolean {
   const parent = above.findLast((line) => line.trim() !== '') ?? '';
-  const [width, expected] = [indentWidth(linePrefix), indentWidth(parent)];
-  const isStatement = language === 'python' ? !/[{([:]\s*$/.test(parent) : /[;}]\s*$/.test(parent);
-  const isIndented = isStatement ? width >= expected : width > expected;
-  const isDoubled = isIndented && (next === undefined || indentWidth(next) <= width);
-  return isDoubled ? text.slice(linePrefix.length) : text;
+  const [width, least] = [indentWidth(linePrefix), indentWidth(parent)];
+  if (width > least || /[;}]\s*$/.test(parent)) return width < least;
+  const isOpen =
+    opensBlock(parent) ||
+    BLOCK.test(parent) ||
+    /[-=+*/|&<?.]\s*$/.test(parent) ||
+    balance(parent, { language }).open.length > 0 ||
+    (hasTags(language) && openedTag(parent) !== undefined);
+  return width < least || isOpen || /^\s*(?:[.?:|+]|&&|->)/.test(text);
 }
 
 /** The first line stands behind the cursor and keeps its white space. */

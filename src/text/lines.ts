@@ -2,11 +2,13 @@
 import { isClosers } from './window';
 
 /** Words that end a block which some line above began. */
-const END_WORD = /^\s*(?:end|fi|done|esac|endif|endfor|endwhile|endfunction)\b[\s;,.)]*$/i;
+const END_WORD = /^\s*(?:[Ee]nd|fi|done|esac|endif|endfor|endwhile|endfunction)\b[\s;,.)]*$/;
 const END_TAG = /^\s*(?:<\/[\w.:-]*>[\s;,)}]*)+$/;
 
 /** Languages without blocks that indentation could end. */
 const PROSE = new Set(['markdown', 'plaintext', 'latex', 'restructuredtext', 'sql', 'csv']);
+
+const MARKDOWN = /^(?:markdown|mdx|plaintext|restructuredtext|latex|git-commit)$/;
 
 /** Languages where a dot begins a rule. */
 const STYLES = new Set(['css', 'scss', 'less']);
@@ -38,3 +40,6 @@ export const opensBlock = (line: string) =>
 
 /** The language is prose or the like: indentation means nothing there. */
 export const isProse = (language: string) => PROSE.has(language);
+
+/** The language is text in which code may stand between fences. */
+export const isMarkdown = (language: string) => MARKDOWN.test(language);

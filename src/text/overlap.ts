@@ -1,6 +1,8 @@
-// In the middle of a line: one line only (but for comments), without what stands right of the cursor already.
+// In the middle of a line: one line only (but for comments and what the line opens), without what
+// stands right of the cursor already.
 import { balance } from './brackets';
 import { cutSurplusClosers, isSubsequence, NOTHING, type Trimmed } from './closers';
+import { adoptIndentation } from './indentation';
 import type { Surroundings } from './surroundings';
 
 /** So many characters are no chance: they overlap even in the middle of words. */
@@ -12,7 +14,8 @@ export function fitInsideLine(completion: string, around: Surroundings): Trimmed
   const following = rest.trim();
   if (isCommentEnd(following) && completion.startsWith('\n')) return fitComment(completion, rest);
   const word = /\w$/.test(linePrefix) ? /^\w{3,}/.exec(rest)?.[0] : undefined;
-  const [first, ...more] = completion.split('\n');
+  const lines = completion.split('\n');
+  const [first, ...more] = lines;
   // The rest of a word that is split by the cursor, told again with something new behind it.
   if (word !== undefined && first.startsWith(word)) return NOTHING;
 
@@ -21,6 +24,8 @@ export function fitInsideLine(completion: string, around: Surroundings): Trimmed
       ? first.trimEnd().slice(0, -following.length)
       : cutOverlap(cutSurplusClosers(first, around), following, around);
   if (text.trim() === '') return NOTHING;
+  const block = leavesOpen(text, around) ? wholeBlock(lines, following, around) : undefined;
+  if (block !== undefined) return { insert: block, replace: 0 };
   // A blank between the insert and what follows is there already.
   return { insert: rest.startsWith(' ') ? text.trimEnd() : text, replace: 0 };
 }
@@ -32,6 +37,25 @@ function fitComment(completion: string, rest: string): Trimmed {
   const at = completion.indexOf(rest.trim());
   const insert = at < 0 ? '' : completion.slice(0, at + rest.trim().length);
   return isSubsequence(rest, insert) ? { insert, replace: rest.length } : NOTHING;
+}
+
+/** The text opens a bracket that the rest of the line does not close. */
+function leavesOpen(text: string, { language, rest }: Surroundings): boolean {
+  const openIn = (code: string) => balance(code, { language }).open.length;
+  return openIn(text + rest) > openIn(rest);
+}
+
+/** The lines up to the one that closes what the first one opens, before what follows the cursor. */
+function wholeBlock(lines: string[], following: string, around: Surroundings): string | undefined {
+  const { language } = around;
+  const isClosed = (text: string) => balance(text, { language }).open.length === 0;
+  for (let count = 2; count <= lines.length; count++) {
+    const block = lines.slice(0, count).join('\n');
+    if (!isClosed(block)) continue;
+    const text = cutOverlap(adoptIndentation(block, around), following, around).trimEnd();
+    return isClosed(text) && text.includes('\n') ? text : undefined;
+  }
+  return undefined;
 }
 
 /** The next line of the completion is the next line of the document, or its beginning. */
@@ -70,7 +94,7 @@ function isRepeated(kept: string, part: string, following: string, around: Surro
   if (part === '{' && part === following) return true;
   if (/^[([{]$/.test(part)) return opens(around.linePrefix + kept + following, around) <= 0;
   if (part === '<') return count(kept + part + following, '<') > count(following, '>');
-  if (/^[.=-]$/.test(part)) return following[1] !== part && !kept.endsWith(part);
+  if (/^[.=|&-]$/.test(part)) return following[1] !== part && !kept.endsWith(part);
   if (/^>+$/.test(part)) return count(kept, '<') < count(kept + part, '>');
   return part.length > 1 || /[\w)\]};,:"'`]/.test(part);
 }

@@ -50,8 +50,10 @@ function isOpenBefore(lines: string[], index: number, around: Surroundings): boo
   return balance(text, around.scan(text)).open.length > 0 || hasOpenLongString(text);
 }
 
-const insideLongString = ({ above, linePrefix }: Surroundings) =>
+/** The cursor stands in a string that may go over lines. */
+export const insideLongString = ({ above, linePrefix }: Surroundings) =>
   hasOpenLongString([...above, linePrefix].join('\n'));
 
-const hasOpenLongString = (text: string) =>
+/** The text begins such a string that it does not end. */
+export const hasOpenLongString = (text: string) =>
   ['"""', "'''", '`'].some((quote) => text.split(quote).length % 2 === 0);

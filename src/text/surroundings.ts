@@ -71,7 +71,9 @@ export class Surroundings {
   /** What closes brackets and quotes right of the cursor, where these lines were written before. */
   closersOfRest(text: string): Closer[] {
     const { quote, embeddedIn, language, rest } = this;
-    const isInside = quote !== undefined && rest.includes(quote) && !text.includes('\n');
+    const [first, ...more] = text.split('\n');
+    const isInside =
+      quote !== undefined && rest.includes(quote) && (more.length === 0 || first.includes(quote));
     const insideQuote = isInside ? quote : undefined;
     return balance(rest, { language, insideQuote, embeddedIn, angles: true }).closers;
   }
@@ -87,6 +89,6 @@ export class Surroundings {
 
 const bracketsOf = (open: readonly string[]) => open.filter((one) => one !== '<').length;
 
-/** The cursor is in code within a string, as in `f"{` and in `${`. */
+/** The cursor is in code within a string, as in `f"{`, in `${` and in `$(`. */
 const isInterpolated = (line: string, quote: string | undefined) =>
-  quote !== undefined && /\{[^{}"'`]*$/.test(line.slice(line.lastIndexOf(quote)));
+  quote !== undefined && /(?:\{|[$\\]\()[^{}"'`]*$/.test(line.slice(line.lastIndexOf(quote)));

@@ -9,6 +9,7 @@ import { fitInsideLine } from './overlap';
 import { cutRepetition } from './repetition';
 import { cutOutOfScope } from './scope';
 import { Surroundings, type TrimInput } from './surroundings';
+import { unwrap } from './unwrap';
 
 export type { Trimmed } from './closers';
 export type { TrimInput } from './surroundings';
@@ -20,7 +21,7 @@ export function trimCompletion(input: TrimInput): Trimmed {
   );
   if (completion.trim() === '') return NOTHING;
   const around = new Surroundings({ language: input.language, prefix, suffix });
-  const { insert, replace } = fit(dropDoubledIndent(completion, around), around);
+  const { insert, replace } = fit(dropDoubledIndent(unwrap(completion, around), around), around);
   const isCrlf = /\r\n/.test(input.prefix + input.suffix);
   return { insert: isCrlf ? insert.replaceAll('\n', '\r\n') : insert, replace };
 }

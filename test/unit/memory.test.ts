@@ -11,7 +11,7 @@ const placeOf = (before: string, after = ''): Place => ({
 });
 
 const put = (memory: Memory, before: string, insert: string, after = '') =>
-  memory.put({ place: placeOf(before, after), trimmed: { insert, replace: 0 }, lack: 'trimmed' });
+  memory.put(placeOf(before, after), { trimmed: { insert, replace: 0 }, lack: 'trimmed' });
 
 describe('Memory', () => {
   it('keeps the last 200 completions', () => {
@@ -37,6 +37,46 @@ describe('Memory', () => {
     const memory = new Memory();
     for (let i = 0; i < 60; i++) put(memory, `${i} ${'y'.repeat(1_000_000)}`, 'x();');
     assert.ok(memory.size > 10 && memory.size < 21, `${memory.size}`);
+  });
+
+  it('holds a text once that many begin with', () => {
+    const memory = new Memory();
+    const code = 'y'.repeat(1_000_000);
+    for (let i = 0; i < 60; i++) put(memory, `${code}${i}`, 'x();');
+    assert.equal(memory.size, 60);
+  });
+
+  it('forgets one and keeps what it shared its beginning with', () => {
+    const memory = new Memory();
+    for (const before of ['a.b', 'a', 'a.bc']) put(memory, before, '(1);');
+    const { finished } = memory.recall(placeOf('a'))!;
+    memory.drop(finished);
+    memory.drop(finished);
+    assert.equal(memory.size, 2);
+    assert.equal(memory.recall(placeOf('a')), undefined);
+    assert.equal(memory.recall(placeOf('a.b('))?.left.insert, '1);');
+    assert.equal(memory.recall(placeOf('a.bc(1'))?.left.insert, ');');
+  });
+
+  it('finds of several that fit the one used last, wherever it begins', () => {
+    const memory = new Memory();
+    put(memory, 'a', '.b.c');
+    put(memory, 'a.', 'b.d');
+    assert.equal(memory.recall(placeOf('a.b'))?.left.insert, '.d');
+    assert.deepEqual(
+      memory.recallAll(placeOf('a.b')).map(({ insert }) => insert),
+      ['.d', '.c'],
+    );
+    assert.equal(memory.recall(placeOf('a'))?.left.insert, '.b.c');
+    assert.equal(memory.recall(placeOf('a.b'))?.left.insert, '.c');
+    assert.equal(memory.recall({ ...placeOf('a.b'), uri: 'file:///b.ts' }), undefined);
+  });
+
+  it('comes back when an edit before the place is undone', () => {
+    const memory = new Memory();
+    put(memory, 'one\ntwo', ' three');
+    assert.equal(memory.recall(placeOf('One\ntwo')), undefined);
+    assert.equal(memory.recall(placeOf('one\ntwo t'))?.left.insert, 'hree');
   });
 
   it('asks for the same language and the same text after the cursor', () => {

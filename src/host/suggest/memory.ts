@@ -3,10 +3,10 @@
 import type { Trimmed } from '../../text/trim';
 import type { Lack } from './outcome';
 import { remaining, type Place } from './place';
+import { RadixTree, type RadixNode } from './radix';
 
 /** A completion that the model has finished, and what of it fits into the document. */
 export interface Finished {
-  place: Place;
   /** The insert is empty where nothing fits. */
   trimmed: Trimmed;
   /** What it lacks, where the insert is empty. */
@@ -19,6 +19,17 @@ export interface Recalled {
   left: Trimmed;
 }
 
+/** Where a completion was made, and when it was last used. */
+interface Entry {
+  uri: string;
+  language: string;
+  /** The text after the cursor; the one before it is the node's. */
+  after: string;
+  node: RadixNode<Finished>;
+  /** The greater, the later. */
+  used: number;
+}
+
 /** Most completions kept. */
 const MAX_ENTRIES = 200;
 /** Most characters of documents kept with them. */
@@ -27,25 +38,33 @@ const MAX_CHARACTERS = 20_000_000;
 /** A bounded store of finished completions; of those that fit, the one used last is found. */
 export class Memory {
   /** The one used last is at the end. */
-  private readonly entries: Finished[] = [];
+  private readonly entries = new Map<Finished, Entry>();
+  /** For each document, its completions by the text before them. */
+  private readonly trees = new Map<string, RadixTree<Finished>>();
   private characters = 0;
+  private uses = 0;
 
   get size(): number {
-    return this.entries.length;
+    return this.entries.size;
   }
 
-  put(finished: Finished): void {
-    this.entries.push(finished);
-    this.characters += charactersOf(finished);
-    while (this.entries.length > MAX_ENTRIES || this.characters > MAX_CHARACTERS)
-      this.characters -= charactersOf(this.entries.shift()!);
+  /** Stores what was made for a place. */
+  put({ uri, language, before, after }: Place, finished: Finished): void {
+    const tree = this.trees.get(uri) ?? new RadixTree();
+    this.trees.set(uri, tree);
+    const node = this.counted(tree, () => tree.add(before, finished));
+    this.entries.set(finished, { uri, language, after, node, used: ++this.uses });
+    this.characters += after.length + finished.trimmed.insert.length;
+    for (const oldest of this.entries.keys()) {
+      if (this.size <= MAX_ENTRIES && this.characters <= MAX_CHARACTERS) break;
+      this.drop(oldest);
+    }
   }
 
-  /** Stores others that go on at the place of one that stays before them. */
-  putBehind(leader: Finished, others: readonly Finished[]): void {
-    for (const other of others) this.put(other);
-    const index = this.entries.indexOf(leader);
-    if (index >= 0) this.entries.push(...this.entries.splice(index, 1));
+  /** Stores others that go on at a place, behind the one that leads there. */
+  putBehind(leader: Finished, place: Place, others: readonly Finished[]): void {
+    for (const other of others) this.put(place, other);
+    this.use(leader);
   }
 
   /**
@@ -54,56 +73,68 @@ export class Memory {
    */
   recallAll(place: Place): Trimmed[] {
     const found: Trimmed[] = [];
-    for (let index = this.entries.length - 1; index >= 0; index--) {
-      const left = this.fits(this.entries[index], place);
-      if (!left || left.insert === '') continue;
+    for (const { left } of this.fitting(place)) {
       const isCovered = ({ insert }: Trimmed) =>
         insert.startsWith(left.insert) || left.insert.startsWith(insert);
-      if (!found.some(isCovered)) found.push(left);
+      if (left.insert !== '' && !found.some(isCovered)) found.push(left);
     }
     return found;
   }
 
   /** Forgets one completion. */
   drop(finished: Finished): void {
-    const index = this.entries.indexOf(finished);
-    if (index >= 0) this.characters -= charactersOf(this.entries.splice(index, 1)[0]);
+    const entry = this.entries.get(finished);
+    if (!entry) return;
+    const { uri, after, node } = entry;
+    const tree = this.trees.get(uri)!;
+    this.counted(tree, () => tree.remove(node, finished));
+    if (tree.isEmpty) this.trees.delete(uri);
+    this.entries.delete(finished);
+    this.characters -= after.length + finished.trimmed.insert.length;
   }
 
   /** Whether `recall` would find something; does not count as use. */
   knows(place: Place): boolean {
-    return this.find(place) !== undefined;
+    return this.fitting(place).length > 0;
   }
 
   /** The completion that goes on at this place. */
   recall(place: Place): Recalled | undefined {
-    const found = this.find(place);
-    if (found) this.entries.push(...this.entries.splice(found.index, 1));
+    const [found] = this.fitting(place);
+    if (found) this.use(found.finished);
     return found;
   }
 
   clear(): void {
-    this.entries.length = 0;
+    this.entries.clear();
+    this.trees.clear();
     this.characters = 0;
   }
 
-  private find(place: Place): (Recalled & { index: number }) | undefined {
-    for (let index = this.entries.length - 1; index >= 0; index--) {
-      const finished = this.entries[index];
-      const left = this.fits(finished, place);
-      if (left) return { finished, left, index };
+  private use(finished: Finished): void {
+    const entry = this.entries.get(finished);
+    if (!entry) return;
+    entry.used = ++this.uses;
+    this.entries.delete(finished);
+    this.entries.set(finished, entry);
+  }
+
+  /** What goes on at a place, the one used last first. */
+  private fitting({ uri, language, before, after }: Place): Recalled[] {
+    const fitting: (Recalled & { used: number })[] = [];
+    for (const { value: finished, length } of this.trees.get(uri)?.along(before) ?? []) {
+      const entry = this.entries.get(finished)!;
+      const left = remaining(finished.trimmed, before.slice(length), entry.after, after);
+      if (left && entry.language === language) fitting.push({ finished, left, used: entry.used });
     }
-    return undefined;
+    return fitting.sort((a, b) => b.used - a.used);
   }
 
-  private fits({ place: from, trimmed }: Finished, place: Place): Trimmed | undefined {
-    // Lengths first: comparing whole documents takes longer.
-    const typed = place.before.length - from.before.length;
-    if (typed < 0 || typed > trimmed.insert.length) return undefined;
-    return remaining(trimmed, from, place);
+  /** Changes a tree and takes notice of how much it holds then. */
+  private counted<T>(tree: RadixTree<Finished>, change: () => T): T {
+    this.characters -= tree.characters;
+    const result = change();
+    this.characters += tree.characters;
+    return result;
   }
-}
-
-function charactersOf({ place, trimmed }: Finished): number {
-  return place.before.length + place.after.length + trimmed.insert.length;
 }

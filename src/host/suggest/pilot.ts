@@ -87,7 +87,7 @@ export class Pilot {
       const { text, reason } = completion;
       const trimmed = reason === 'unsure' ? NOTHING : trimAt(place, text);
       const lack = reason === 'unsure' ? reason : text.trim() === '' ? 'blank' : 'trimmed';
-      this.memory.put({ place, trimmed, lack });
+      this.memory.put(place, { trimmed, lack });
     });
     return this.flight;
   }

@@ -13,23 +13,30 @@ export interface Place {
 /** What was typed on the way from one place to another; undefined if more has changed than that. */
 export function typedBetween(from: Place, to: Place): string | undefined {
   const isSameText = to.uri === from.uri && to.language === from.language;
-  if (!isSameText || !to.before.startsWith(from.before)) return undefined;
-  return closersAdded(from, to) === undefined ? undefined : to.before.slice(from.before.length);
+  // Cut out and compared as a whole: V8's startsWith goes character by character.
+  if (!isSameText || to.before.slice(0, from.before.length) !== from.before) return undefined;
+  return closersAdded(from.after, to.after) === undefined
+    ? undefined
+    : to.before.slice(from.before.length);
 }
 
-/** What is left of a suggestion after its beginning was typed; undefined if anything else was. */
+/**
+ * What is left of a suggestion after its beginning was typed, from the text after the cursor then
+ * and now; undefined if anything else was.
+ */
 export function remaining(
   { insert, replace }: Trimmed,
-  from: Place,
-  to: Place,
+  typed: string,
+  then: string,
+  now: string,
 ): Trimmed | undefined {
-  const typed = typedBetween(from, to);
-  const added = closersAdded(from, to);
-  if (typed === undefined || added === undefined || !insert.startsWith(typed)) return undefined;
-  if (typed !== '' && typed.length === insert.length) return undefined;
+  if (!insert.startsWith(typed) || (typed !== '' && typed.length === insert.length))
+    return undefined;
+  const added = closersAdded(then, now);
+  if (added === undefined) return undefined;
   const left = { insert: insert.slice(typed.length), replace: replace + added };
   // What the editor has closed must be closed by the suggestion too, which replaces it.
-  const closers = to.after.slice(0, Math.max(0, added));
+  const closers = now.slice(0, Math.max(0, added));
   return left.replace >= 0 && left.insert.includes(closers) ? left : undefined;
 }
 
@@ -42,9 +49,9 @@ export function accepted(place: Place, { insert, replace }: Trimmed): Place {
  * How many closers the editor has put right of the cursor by itself while someone typed: negative
  * when typing a closer went over one that was there, undefined when anything else has changed.
  */
-function closersAdded({ after: old }: Place, { after: now }: Place): number | undefined {
-  const added = now.length - old.length;
-  const [longer, shorter] = added > 0 ? [now, old] : [old, now];
+function closersAdded(then: string, now: string): number | undefined {
+  const added = now.length - then.length;
+  const [longer, shorter] = added > 0 ? [now, then] : [then, now];
   const isClosers = /^[)\]}>"'`;]{0,2}$/.test(longer.slice(0, Math.abs(added)));
-  return isClosers && longer.endsWith(shorter) ? added : undefined;
+  return isClosers && longer.slice(Math.abs(added)) === shorter ? added : undefined;
 }

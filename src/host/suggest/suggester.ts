@@ -165,10 +165,10 @@ export class Suggester {
     if (!texts || stop.aborted) return first;
     this.chosenAt = leader;
     const others = texts.map((text): Finished => {
-      return { place, trimmed: trimAt(place, text), lack: 'trimmed' };
+      return { trimmed: trimAt(place, text), lack: 'trimmed' };
     });
     const fitting = others.filter(({ trimmed }) => trimmed.insert !== '');
-    this.memory.putBehind(leader, fitting.reverse());
+    this.memory.putBehind(leader, place, fitting.reverse());
     return { ...first, others: this.memory.recallAll(place).slice(1) };
   }
 
