@@ -29,23 +29,27 @@ export function cutRepeatedLines(text: string, around: Surroundings): string {
 function repeats(tail: string[], opening: string[], around: Surroundings): boolean {
   const { linesBelow } = around;
   const compared = tail.slice(0, linesBelow.length);
-  if (compared.length === 0 || (compared.length < tail.length && compared.length < 2)) return false;
-  if (compared.every(isClosing)) {
-    if (/^["'`]+$/.test(compared[0].trim())) return isSame(compared, linesBelow);
+  if (compared.length === 0) return false;
+  const isProof = compared.length === tail.length || compared.length > 1;
+  if (compared.every(isClosing) && (isProof || isEndTag(compared[0]))) {
+    if (/^\s*["'`]/.test(compared[0])) return isSame(compared, linesBelow);
     // Two steps out, and the same two again: nothing is left to close at that depth.
     const isStaircase = compared.length > 1 && indentWidth(compared[0]) > indentWidth(compared[1]);
     if (isStaircase && isSame(compared, linesBelow)) return true;
     if (endsCursorsBlock(compared, opening, around)) return true;
     return !compared.every(isOnlyBrackets) && closeSameBlock(compared, opening, linesBelow);
   }
-  return compared.every((line, i) => {
-    const [ours, theirs] = [line.trim(), linesBelow[i].trim()];
-    // The last line may have been cut by the token limit.
-    const isCut = i === tail.length - 1 && theirs.startsWith(ours);
-    const isProven = compared.slice(0, i).some((other) => !isClosing(other));
-    const telling = i === 0 ? TELLING.alone : TELLING.behindOthers;
-    return alike(ours, theirs) || (isCut && (isProven || ours.length >= telling));
-  });
+  return (
+    isProof &&
+    compared.every((line, i) => {
+      const [ours, theirs] = [line.trim(), linesBelow[i].trim()];
+      // The last line may have been cut by the token limit.
+      const isCut = i === tail.length - 1 && theirs.startsWith(ours);
+      const isProven = compared.slice(0, i).some((other) => !isClosing(other));
+      const telling = i === 0 ? TELLING.alone : TELLING.behindOthers;
+      return alike(ours, theirs) || (isCut && (isProven || ours.length >= telling));
+    })
+  );
 }
 
 /** The same but for white space, quotes and the punctuation at the end. */
@@ -56,6 +60,8 @@ const normal = (line: string) =>
     .replace(/[;,]$/, '')
     .replace(/["'`]/g, '"')
     .replace(/\s+/g, line.includes('"') || line.includes("'") ? ' ' : '');
+
+const isEndTag = (line: string) => /^\s*<\//.test(line);
 
 /** Brackets can be counted: see closers.ts. */
 const isOnlyBrackets = (line: string) => /^[)\]}>"'`;,:\s]*$/.test(line);
@@ -85,7 +91,7 @@ function closeSameBlock(tail: string[], opening: string[], linesBelow: string[])
 
 /** The line ends what the lines before it have begun: the same element, or a block. */
 function endsOwn(line: string, opening: string[]): boolean {
-  if (/^\s*<\//.test(line)) return beginsElement(opening.join('\n'), line);
+  if (isEndTag(line)) return beginsElement(opening.join('\n'), line);
   return opening.some(
     (other) => other.trim() !== '' && !isClosing(other) && indentWidth(other) === indentWidth(line),
   );

@@ -22,7 +22,7 @@ export function fitInsideLine(completion: string, around: Surroundings): Trimmed
   const text =
     goesOnBelow(more, around) && first.trimEnd().endsWith(following)
       ? first.trimEnd().slice(0, -following.length)
-      : cutOverlap(cutSurplusClosers(first, around), following, around);
+      : cutFromSurplus(cutOverlap(cutSurplusClosers(first, around), following, around), around);
   if (text.trim() === '') return NOTHING;
   const block = leavesOpen(text, around) ? wholeBlock(lines, following, around) : undefined;
   if (block !== undefined) return { insert: block, replace: 0 };
@@ -56,6 +56,16 @@ function wholeBlock(lines: string[], following: string, around: Surroundings): s
     return isClosed(text) && text.includes('\n') ? text : undefined;
   }
   return undefined;
+}
+
+/** Nothing is replaced here: what begins with a closer too many is another end of the line. */
+function cutFromSurplus(text: string, around: Surroundings): string {
+  const { open, closers } = balance(text, around.scan(text));
+  const brackets = closers.filter(({ character }) => ')]}'.includes(character));
+  const surplus = brackets.length - open.length - around.missingClosers;
+  const first = surplus > 0 ? brackets.at(-surplus) : undefined;
+  if (!first || first.character !== around.closersBelow[0]) return text;
+  return text.slice(0, first.end - 1).trimEnd();
 }
 
 /** The next line of the completion is the next line of the document, or its beginning. */

@@ -52,7 +52,8 @@ export class Surroundings {
     this.below = below;
     this.atLineEnd = isClosers(rest);
     this.linesBelow = below.filter((line) => line.trim() !== '');
-    const quoted = openQuote(this.linePrefix, language);
+    const isCharacter = language === 'rust' && /'$/.test(this.linePrefix) && rest.startsWith("'");
+    const quoted = isCharacter ? "'" : openQuote(this.linePrefix, language);
     const isCode = isInterpolated(this.linePrefix, quoted);
     this.quote = isCode ? undefined : quoted;
     this.embeddedIn = isCode ? quoted : undefined;

@@ -10,8 +10,9 @@ const FENCE_END = /(?:^|\n)[ \t]*```/;
 
 /** The beginning of a line that no line begins with twice: a word and what it is followed by. */
 const TELLING = [
-  // Comments.
+  // Comments and directives.
   /^(?:\/\/+|#+|--|\*|;+)\s/,
+  /^#\s*(?:define|include)\s/,
   // Statements and declarations.
   /^(?:async|await|case|class|const|def|delete|echo|elif|enum|export|fn|for|from|func|function|if|impl|import|insert|interface|let|local|package|private|protected|pub|public|raise|return|select|static|struct|switch|throw|type|update|use|val|var|while|yield)\s/i,
   // Assignments and keys.
