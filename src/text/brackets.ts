@@ -70,7 +70,7 @@ export function balance(text: string, options: ScanOptions): Balance {
   }
   for (; i < text.length; i++) {
     const character = text[i];
-    if (text.startsWith(comment, i)) {
+    if (isComment(text, i, comment)) {
       const lineEnd = text.indexOf('\n', i);
       if (lineEnd < 0) break;
       i = lineEnd;
@@ -104,6 +104,10 @@ export function balance(text: string, options: ScanOptions): Balance {
   return { open, closers };
 }
 
+/** A line comment begins; two slashes behind a colon are an address. */
+const isComment = (text: string, index: number, mark: string) =>
+  text.startsWith(mark, index) && !(mark === '//' && text[index - 1] === ':');
+
 /** The bracket ends code within a string. */
 const endsEmbedded = (bracket: string, language: string) =>
   bracket === '}' || (bracket === ')' && /^(?:shellscript|swift)$/.test(language));
@@ -125,7 +129,7 @@ export function openQuote(line: string, language: string): string | undefined {
 export function openAtEnd(line: string, language: string): string | undefined {
   const comment = LINE_COMMENTS[language] ?? '//';
   for (let i = 0; i < line.length; i++) {
-    if (line.startsWith(comment, i)) return 'comment';
+    if (isComment(line, i, comment)) return 'comment';
     if (line[i] === '/' && REGEX_LANGUAGES.test(language))
       i += Math.max(0, regexLength(line, i) - 1);
     if (!QUOTES.includes(line[i]) || isApostrophe(line, i, language)) continue;

@@ -37,7 +37,12 @@ export function cutSurplusClosers(text: string, around: Surroundings): string {
   const final = CLOSERS_AT_END.exec(text)!.index;
   const cut = closers.slice(-surplus).filter(({ end }) => end > final);
   const behind = closersBelow.slice(0, cut.length).join('');
-  if (cut.length === 0 || cut.map(({ character }) => character).join('') !== behind) return text;
+  // Where the document ends, the text may close more than there is.
+  const isBehind = cut
+    .map(({ character }) => character)
+    .join('')
+    .startsWith(behind);
+  if (behind === '' || cut.length === 0 || !isBehind) return text;
   return text.slice(0, cut[0].end - 1).trimEnd();
 }
 

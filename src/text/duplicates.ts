@@ -30,7 +30,9 @@ function repeats(tail: string[], opening: string[], around: Surroundings): boole
   const { linesBelow } = around;
   const compared = tail.slice(0, linesBelow.length);
   if (compared.length === 0) return false;
-  const isProof = compared.length === tail.length || compared.length > 1;
+  // One line of several proves something where the document ends with it, word for word.
+  const isLast = /\w.{5}/.test(compared[0]) && isSame(compared, linesBelow);
+  const isProof = compared.length === tail.length || compared.length > 1 || isLast;
   if (compared.every(isClosing) && (isProof || isEndTag(compared[0]))) {
     if (/^\s*["'`]/.test(compared[0])) return isSame(compared, linesBelow);
     // Two steps out, and the same two again: nothing is left to close at that depth.

@@ -24,6 +24,8 @@ export function fitInsideLine(completion: string, around: Surroundings): Trimmed
       ? first.trimEnd().slice(0, -following.length)
       : cutFromSurplus(cutOverlap(cutSurplusClosers(first, around), following, around), around);
   if (text.trim() === '') return NOTHING;
+  if (text === first && isCovered(first.trimEnd(), around))
+    return { insert: first.trimEnd(), replace: rest.length };
   const block = leavesOpen(text, around) ? wholeBlock(lines, following, around) : undefined;
   if (block !== undefined) return { insert: block, replace: 0 };
   // A blank between the insert and what follows is there already.
@@ -58,7 +60,16 @@ function wholeBlock(lines: string[], following: string, around: Surroundings): s
   return undefined;
 }
 
-/** Nothing is replaced here: what begins with a closer too many is another end of the line. */
+/** The text has what follows in it, with more in between, as `call(1);` has `();`. */
+function isCovered(text: string, { language, rest }: Surroundings): boolean {
+  const { open, closers } = balance(text, { language });
+  const isWhole = open.length === 0 && closers.length === 0;
+  return (
+    isWhole && /^\([^\w\s]*$/.test(rest) && text.endsWith(rest.at(-1)!) && isSubsequence(rest, text)
+  );
+}
+
+/** What follows is kept: what begins with a closer too many is another end of the line. */
 function cutFromSurplus(text: string, around: Surroundings): string {
   const { open, closers } = balance(text, around.scan(text));
   const brackets = closers.filter(({ character }) => ')]}'.includes(character));
