@@ -49,15 +49,24 @@ export function complaints(samples: readonly Sample[]): string[] {
 }
 
 /**
- * Apart from earlier prompts, whose number is bounded by bytes, buffers are made at load only; a
- * second one for reading back comes when two batches are first under way.
+ * Apart from pages of earlier prompts, whose bytes are bounded, buffers are made at load only; a second
+ * one for reading back comes when two batches are first under way.
  */
 export function leaks(samples: readonly Sample[]): string[] {
-  const others = samples.map(({ gpuBuffers, warmPrompts }) => gpuBuffers - warmPrompts);
+  const others = samples.map(({ gpuBuffers, pages }) => gpuBuffers - pages);
   const [least, most] = [Math.min(...others), Math.max(...others)];
-  if (most - least <= 1) return [];
+  const over = samples.find(({ pageBytes, pageBudget }) => pageBytes > pageBudget);
   return [
-    `${least} to ${most} GPU buffers besides those of earlier prompts, expected the same number`,
+    ...(most - least > 1
+      ? [
+          `${least} to ${most} GPU buffers besides those of earlier prompts, expected the same number`,
+        ]
+      : []),
+    ...(over
+      ? [
+          `${over.pageBytes} bytes in GPU buffers of earlier prompts, expected at most ${over.pageBudget}`,
+        ]
+      : []),
   ];
 }
 
@@ -65,13 +74,19 @@ const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 /** Samples as lines of a table. */
 export const table = {
-  head: 'edits  seconds  host MB  heap  worker MB  heap  GPU buffers  warm  GPU MB  answers  p50 ms  p95 ms  CPU',
+  head: 'edits  seconds  host MB  heap  worker MB  heap  GPU buffers  pages  warm  GPU MB  answers  p50 ms  p95 ms  CPU',
   row: (sample: Sample): string =>
     [
       sample.edits,
       sample.seconds.toFixed(0),
       ...[sample.hostRss, sample.hostHeap, sample.workerRss, sample.workerHeap].map(mega),
-      ...[sample.gpuBuffers, sample.warmPrompts, mega(sample.gpuBytes), sample.answers],
+      ...[
+        sample.gpuBuffers,
+        sample.pages,
+        sample.warmPrompts,
+        mega(sample.gpuBytes),
+        sample.answers,
+      ],
       ...[sample.p50Ms, sample.p95Ms, sample.p95CpuMs].map((ms) => ms.toFixed(1)),
     ].join('  '),
 };

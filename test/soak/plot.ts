@@ -25,7 +25,7 @@ const PANELS: readonly Panel[] = [
     title: 'Buffers on the GPU',
     lines: [
       { name: 'all', of: ({ gpuBuffers }) => gpuBuffers },
-      { name: 'of earlier prompts', of: ({ warmPrompts }) => warmPrompts },
+      { name: 'of earlier prompts', of: ({ pages }) => pages },
     ],
   },
   {

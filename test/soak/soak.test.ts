@@ -7,7 +7,8 @@ import { soak, type Sample } from './soak';
 const sampleOf = (edits: number, changes: Partial<Sample> = {}): Sample => ({
   ...{ edits, seconds: edits / 40, answers: 500, p50Ms: 10, p95Ms: 100, p95CpuMs: 60 },
   ...{ hostHeap: 3e7, hostRss: 1e8, workerHeap: 2e7, workerRss: 3e8 },
-  ...{ gpuBuffers: 120, gpuBytes: 2e6, warmPrompts: 20, ...changes },
+  ...{ gpuBuffers: 120, gpuBytes: 2e6, warmPrompts: 20 },
+  ...{ pages: 20, pageBytes: 9e5, pageBudget: 1e6, ...changes },
 });
 const samplesOf = (change: (share: number) => Partial<Sample>) =>
   Array.from({ length: 20 }, (_, i) => sampleOf(1000 * (i + 1), change(i / 19)));
@@ -31,11 +32,11 @@ describe('a soak', function () {
   });
 
   it('is content with what stays level', () => {
-    const level = samplesOf((share) => ({ hostRss: 1e8 * (1 + 0.03 * share), warmPrompts: 20 }));
+    const level = samplesOf((share) => ({ hostRss: 1e8 * (1 + 0.03 * share) }));
     assert.deepEqual(complaints(level), []);
     const warm = samplesOf((share) => {
-      const warmPrompts = 20 + Math.round(share * 5);
-      return { warmPrompts, gpuBuffers: 100 + warmPrompts };
+      const pages = 20 + Math.round(share * 5);
+      return { pages, gpuBuffers: 100 + pages };
     });
     assert.deepEqual(complaints(warm), []);
   });
@@ -48,6 +49,8 @@ describe('a soak', function () {
     assert.match(complaints(samplesOf((share) => ({ p95CpuMs: 60 + 20 * share }))).join(), /95th/);
     const buffers = samplesOf((share) => ({ gpuBuffers: 120 + Math.round(4 * share) }));
     assert.match(complaints(buffers).join(), /100 to 104 GPU buffers/);
+    const pages = samplesOf((share) => ({ pageBytes: 9e5 * (1 + 0.2 * share) }));
+    assert.match(complaints(pages).join(), /bytes in GPU buffers of earlier prompts/);
   });
 
   it('draws every line within its picture', () => {

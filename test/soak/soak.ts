@@ -28,8 +28,11 @@ export interface Sample {
   /** Buffers on the device that are neither destroyed nor collected, and their bytes. */
   gpuBuffers: number;
   gpuBytes: number;
-  /** Those of them that keep an earlier prompt. */
+  /** Earlier prompts, the buffers that keep them, their bytes and how many may be taken. */
   warmPrompts: number;
+  pages: number;
+  pageBytes: number;
+  pageBudget: number;
   answers: number;
   p50Ms: number;
   p95Ms: number;
@@ -84,7 +87,8 @@ export async function soak(options: SoakOptions): Promise<Sample[]> {
       await work.next();
       if (done % every !== 0) continue;
       const seconds = (performance.now() - begin) / 1000;
-      samples.push({ edits: done, seconds, ...(await held(editor, counts)), ...speed(typist) });
+      const now = { edits: done, seconds, pageBudget: cacheBytes };
+      samples.push({ ...now, ...(await held(editor, counts)), ...speed(typist) });
       onSample?.(samples.at(-1)!);
     }
     return samples;
@@ -107,7 +111,7 @@ function suggesterOf({ relay }: Editor, syntax: Syntax): Suggester {
 }
 
 type Speed = Pick<Sample, 'answers' | 'p50Ms' | 'p95Ms' | 'p95CpuMs'>;
-type Held = Omit<Sample, 'edits' | 'seconds' | keyof Speed>;
+type Held = Omit<Sample, 'edits' | 'seconds' | 'pageBudget' | keyof Speed>;
 
 /** What host and worker hold when nothing is under way and their garbage is gone. */
 async function held({ relay }: Editor, file: string): Promise<Held> {
@@ -121,6 +125,8 @@ async function held({ relay }: Editor, file: string): Promise<Held> {
     heapUsed: number;
     gpuBuffers: number;
     gpuBytes: number;
+    pages: number;
+    pageBytes: number;
   };
   const { warmPrompts } = (await relay.stats())!;
   collectGarbage();
@@ -132,6 +138,8 @@ async function held({ relay }: Editor, file: string): Promise<Held> {
     workerRss: worker.rss,
     gpuBuffers: worker.gpuBuffers,
     gpuBytes: worker.gpuBytes,
+    pages: worker.pages,
+    pageBytes: worker.pageBytes,
     warmPrompts,
   };
 }
