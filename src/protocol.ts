@@ -60,6 +60,8 @@ export interface LoadRequest {
   precision: PrecisionChoice;
   /** Memory for keys and values of earlier prompts, in bytes. */
   cacheBytes: number | null;
+  /** Where it keeps which kernels are fastest on this machine; null: nowhere. */
+  tuningFile: string | null;
 }
 
 /** Host to worker. A newer `complete` cancels the one before it; `ping` asks for a sign of life. */

@@ -9,6 +9,7 @@ export function loadRequest(modelDir: string, changes: Partial<LoadRequest> = {}
     powerPreference: 'high-performance',
     precision: 'auto',
     cacheBytes: null,
+    tuningFile: null,
     ...changes,
   };
 }

@@ -5,6 +5,7 @@
 import type { TensorSource } from '../model/source';
 import { KvCache } from './cache';
 import type { Gpu } from './gpu';
+import { KernelCompiler } from './kernel';
 import type { LoadPlan } from './memory';
 import { Model } from './model';
 import type { KernelChoice } from './operations';
@@ -21,6 +22,7 @@ export interface Built {
   cache: KvCache;
   weights: WeightLoader;
   model: Model;
+  compiler: KernelCompiler;
 }
 
 /** Builds by one plan after the other; throws a sentence with a remedy when there is room for none. */
@@ -53,11 +55,14 @@ async function attempt(
   for (const kind of ['validation', 'out-of-memory'] as const) device.pushErrorScope(kind);
   const cache = new KvCache(device, source.config, plan.contextTokens);
   const weights = new WeightLoader(device, source, { ...options, precision: plan.precision });
-  const building = Model.build(device, source.config, cache, weights, chunkTokens, kernels);
+  const compiler = new KernelCompiler(device);
+  const building = Model.build(compiler, source.config, cache, weights, chunkTokens, kernels);
   const built = await building.catch((error: unknown) => error);
   const shortage = await device.popErrorScope();
   const fault = await device.popErrorScope();
-  if (built instanceof Model && !shortage && !fault) return { plan, cache, weights, model: built };
+  if (built instanceof Model && !shortage && !fault) {
+    return { plan, cache, weights, model: built, compiler };
+  }
   if (built instanceof Model) built.dispose();
   weights.dispose();
   cache.dispose();

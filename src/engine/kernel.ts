@@ -60,7 +60,7 @@ const LAYOUT_TYPES: Record<Access, GPUBufferBindingType> = {
 /** Compiles kernels for one device; those with equal source share a pipeline. */
 export class KernelCompiler {
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  private readonly device: GPUDevice;
+  readonly device: GPUDevice;
 
   constructor(device: GPUDevice) {
     this.device = device;

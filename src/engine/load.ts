@@ -6,8 +6,10 @@ import { buildModel, type Built } from './build';
 import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
-import type { MatvecShape } from './products';
+import { Model } from './model';
+import { matvecShapes, type MatvecShape } from './products';
 import { Snapshots } from './snapshots';
+import { fastest, fitsDevice, tuningKey, type Tunings } from './tuning';
 
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -31,6 +33,8 @@ export interface EngineOptions {
   kernelSet?: KernelSet;
   /** How one row's product with a matrix is shared out; default: by kernel set. */
   matvec?: MatvecShape;
+  /** Where the fastest shape is looked up, or kept when it is found out; not on software adapters. */
+  tunings?: Tunings;
   /** Called with the share of the weights that is on the device, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
@@ -68,14 +72,27 @@ export async function loadParts(
   const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
 
   const begin = performance.now();
+  const tunings = options.matvec || set === 'software' ? undefined : options.tunings;
+  const key = tuningKey(info, config, choice);
+  const kept = (await tunings?.read(key)) ?? null;
+  const known = kept && fitsDevice(kept, device) ? kept : null;
   const built = await buildModel(gpu, source, plans, {
     maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: options.matvec },
+    kernels: { set, matvec: options.matvec ?? known ?? undefined },
   });
-  const { plan, cache, weights } = built;
+  const { plan, cache, weights, compiler } = built;
+  let { model } = built;
+  if (tunings && !known) {
+    const usual = { model, shape: matvecShapes(set).one };
+    const build = (matvec: MatvecShape) =>
+      Model.build(compiler, config, cache, weights, chunkTokens, { set, matvec });
+    const tuned = await fastest(gpu, cache, config, usual, build, options.signal);
+    model = tuned.model;
+    await tunings.write(key, tuned.shape);
+  }
   const loadMs = performance.now() - begin;
   const leftBytes =
     availableBytes === null
@@ -83,5 +100,5 @@ export async function loadParts(
       : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
   const snapshotBytes = snapshotBudget(options.snapshotBytes, maxBufferSize, leftBytes);
   const snapshots = new Snapshots(device, cache, snapshotBytes);
-  return { ...built, gpu, config, snapshots, chunkTokens, loadMs };
+  return { ...built, model, gpu, config, snapshots, chunkTokens, loadMs };
 }

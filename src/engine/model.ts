@@ -6,6 +6,7 @@ import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { partsBytes } from './attention';
 import type { Activations } from './activations';
+import type { KernelCompiler } from './kernel';
 import { Operations, type KernelChoice } from './operations';
 import { MATMUL_TOKENS } from './products';
 import { MOST_ROWS, type Stage } from './stage';
@@ -57,13 +58,13 @@ export class Model {
   private readonly operations: Operations;
 
   private constructor(
-    device: GPUDevice,
+    compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
     chunkTokens: number,
     kernels: KernelChoice,
   ) {
-    this.device = device;
+    this.device = compiler.device;
     this.config = config;
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / MATMUL_TOKENS) * MATMUL_TOKENS;
@@ -76,18 +77,18 @@ export class Model {
     this.logits = this.buffer('logits', this.mostRows * pad8(config.vocabSize) * 4);
     this.step = this.buffer('step', STEP_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
     const rotation = this.rotationTable();
-    this.operations = new Operations(device, config, cache, kernels, this.step, rotation);
+    this.operations = new Operations(compiler, config, cache, kernels, this.step, rotation);
   }
 
   static async build(
-    device: GPUDevice,
+    compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
     weights: WeightLoader,
     chunkTokens: number,
     kernels: KernelChoice,
   ): Promise<Model> {
-    const model = new Model(device, config, cache, chunkTokens, kernels);
+    const model = new Model(compiler, config, cache, chunkTokens, kernels);
     await model.buildStages(weights);
     return model;
   }

@@ -7,7 +7,8 @@ import type { ModelConfig } from '../model/config';
 import type { Activations } from './activations';
 import { Attention } from './attention';
 import type { KvCache } from './cache';
-import { KernelCompiler, read, uniformStep, write, type Kernel, type KernelSet } from './kernel';
+import { read, uniformStep, write } from './kernel';
+import type { Kernel, KernelCompiler, KernelSet } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import {
@@ -44,7 +45,7 @@ export class Operations {
 
   /** step: see step.wgsl; rotation: f32 [capacity][K / 2] of (cos, sin). */
   constructor(
-    device: GPUDevice,
+    compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
     { set, matvec }: KernelChoice,
@@ -54,9 +55,10 @@ export class Operations {
     this.config = config;
     this.step = step;
     this.isSoftware = set === 'software';
-    this.compiler = new KernelCompiler(device);
+    this.compiler = compiler;
     const subgroups = set !== 'workgroup';
-    const { compiler, isSoftware } = this;
+    const { device } = compiler;
+    const { isSoftware } = this;
     this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec));
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);

@@ -63,12 +63,16 @@ const MATVEC_SUBGROUP: MatvecShapes = {
 const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
 /** On a CPU a lane has a pair to itself. */
 const MATVEC_SOFTWARE: MatvecShape = { lanes: 16, units: 16, pairs: 1 };
+const MATVEC_SHAPES: Record<KernelSet, MatvecShapes> = {
+  subgroup: MATVEC_SUBGROUP,
+  workgroup: { one: MATVEC_WORKGROUP, few: MATVEC_WORKGROUP },
+  software: { one: MATVEC_SOFTWARE, few: MATVEC_SOFTWARE },
+};
 
-/** The shapes asked for, or those of a kernel set. */
+/** The shapes of a kernel set, that of one row as asked for. */
 export function matvecShapes(set: KernelSet, asked?: MatvecShape): MatvecShapes {
-  if (!asked && set === 'subgroup') return MATVEC_SUBGROUP;
-  const shape = asked ?? (set === 'software' ? MATVEC_SOFTWARE : MATVEC_WORKGROUP);
-  return { one: shape, few: shape };
+  const { one, few } = MATVEC_SHAPES[set];
+  return { one: asked ?? one, few };
 }
 
 const MATVEC_SOURCES: Record<KernelSet, string> = {

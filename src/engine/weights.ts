@@ -73,6 +73,9 @@ const CHUNK_BYTES = 8 << 20;
 export class WeightLoader {
   readonly times: WeightTimes = { readMs: 0, convertMs: 0, uploadMs: 0 };
   private readBytes = 0;
+  /** What is on the device already, by name, for another set of kernels. */
+  private readonly matrices = new Map<string, Promise<Matrix>>();
+  private readonly vectors = new Map<string, Promise<GPUBuffer>>();
   private readonly source: TensorSource;
   private readonly options: WeightOptions;
   private readonly uploader: Uploader;
@@ -93,7 +96,16 @@ export class WeightLoader {
   }
 
   /** Stacks 2-D tensors of equal width by rows, in order. Unequal formats become F32. */
-  async matrix(names: readonly string[]): Promise<Matrix> {
+  matrix(names: readonly string[]): Promise<Matrix> {
+    return once(this.matrices, names.join(), () => this.loadMatrix(names));
+  }
+
+  /** A 1-D tensor as f32, padded with zeros to a multiple of 8. */
+  vector(name: string): Promise<GPUBuffer> {
+    return once(this.vectors, name, () => this.loadVector(name));
+  }
+
+  private async loadMatrix(names: readonly string[]): Promise<Matrix> {
     const infos = names.map((name) => this.source.info(name));
     const types = infos.map((info) => weightType(info, this.options.precision));
     const dtype = types.every((type) => type === types[0]) ? types[0] : 'F32';
@@ -121,8 +133,7 @@ export class WeightLoader {
     return matrix;
   }
 
-  /** A 1-D tensor as f32, padded with zeros to a multiple of 8. */
-  async vector(name: string): Promise<GPUBuffer> {
+  private async loadVector(name: string): Promise<GPUBuffer> {
     const info = this.source.info(name);
     const values = await this.read(name);
     const buffer = this.uploader.create(name, pad8(info.shape[0]) * 4);
@@ -210,6 +221,12 @@ export class WeightLoader {
     this.times[part] += performance.now() - begin;
     return result;
   }
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key) ?? make();
+  known.set(key, found);
+  return found;
 }
 
 function padRows(bytes: Uint8Array, width: number, stride: number): Uint8Array {

@@ -54,8 +54,10 @@ export function activate(context: vscode.ExtensionContext): Api {
     onRefused: (...refusal) => models.refused(...refusal),
   });
   const store = new ModelStore(context.globalStorageUri.fsPath);
+  const { version } = context.extension.packageJSON as { version: string };
   const models: Models = new Models({
     store,
+    tuningFile: join(context.globalStorageUri.fsPath, `kernels-${version}.json`),
     bundledDir: context.asAbsolutePath(join('models', 'lckv-code-42m')),
     settings,
     worker,

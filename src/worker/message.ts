@@ -29,6 +29,7 @@ export function parseMessage(message: unknown): ToWorker {
         powerPreference: choice(fields, 'powerPreference', POWER_PREFERENCES),
         precision: choice(fields, 'precision', PRECISIONS),
         cacheBytes: optional(fields, 'cacheBytes', 0),
+        tuningFile: fields.raw('tuningFile') === undefined ? null : fields.string('tuningFile'),
         inUseBytes: optional(fields, 'inUseBytes', 0) ?? 0,
       };
     case 'complete':

@@ -24,6 +24,7 @@ import { Confidence } from './confidence';
 import { modelFacts } from './facts';
 import { availableMemory } from './memory';
 import { BlockExtent, LineExtent } from '../text/extent';
+import { TuningFile } from './tunings';
 import { Turn, type Completed } from './turn';
 
 export interface SessionOptions {
@@ -35,6 +36,8 @@ export interface SessionOptions {
   precision?: PrecisionChoice;
   /** Memory for keys and values of earlier prompts, in bytes; default: by device. */
   cacheBytes?: number | null;
+  /** Where it is kept which kernels are fastest here. */
+  tuningFile?: string | null;
   /** What other models take of the same memory meanwhile, in bytes. */
   inUseBytes?: number;
   /** 'off' never uses subgroups. */
@@ -94,6 +97,7 @@ export class Session {
         contextTokens: contextTokens(options.contextTokens ?? null, checkpoint.config, gpu.info),
         precision: options.precision,
         snapshotBytes: options.cacheBytes ?? undefined,
+        tunings: options.tuningFile ? new TuningFile(options.tuningFile) : undefined,
         availableBytes: availableMemory(gpu.info, options.inUseBytes ?? 0),
         onProgress: (fraction) => onProgress?.(fraction, 'weights'),
         signal,

@@ -218,6 +218,7 @@ describe('models', () => {
         contextTokens: 300,
         precision: 'int4',
         cacheBytes: 104_857_600,
+        tuningFile: null,
         powerPreference: 'low-power',
         adapter: 'NVIDIA',
       },

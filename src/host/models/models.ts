@@ -48,6 +48,8 @@ export type ModelSettings = Pick<
 export interface ModelsOptions {
   store: ModelStore;
   bundledDir: string;
+  /** Where workers keep which kernels are fastest. */
+  tuningFile?: string;
   settings(): ModelSettings;
   worker: Pick<WorkerRelay, 'start' | 'stop' | 'state'>;
   ui: ModelUi;
@@ -132,6 +134,7 @@ export class Models {
       powerPreference: settings.powerPreference,
       precision: settings.precision,
       cacheBytes: settings.cacheMemoryMiB * 2 ** 20 || null,
+      tuningFile: this.options.tuningFile ?? null,
     };
   }
 

@@ -1,0 +1,50 @@
+/** What engine/tuning.ts found out, in a small file of the host's. A file that is no such is as good as none. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { MatvecShape } from '../engine/products';
+import type { Tunings } from '../engine/tuning';
+
+const MOST_LANES = 1024;
+
+/** Shapes by key, in one JSON object. */
+export class TuningFile implements Tunings {
+  private readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async read(key: string): Promise<MatvecShape | null> {
+    return shapeOf((await this.all())[key]);
+  }
+
+  /** Where it cannot be kept, the next load finds it out again. */
+  async write(key: string, shape: MatvecShape): Promise<void> {
+    const text = JSON.stringify({ ...(await this.all()), [key]: shape }, null, 2);
+    const part = `${this.path}.${process.pid}.part`;
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      await writeFile(part, text);
+      await rename(part, this.path);
+    } catch {
+      return;
+    }
+  }
+
+  private async all(): Promise<Record<string, unknown>> {
+    try {
+      const json: unknown = JSON.parse(await readFile(this.path, 'utf8'));
+      return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : {};
+    } catch {
+      return {};
+    }
+  }
+}
+
+function shapeOf(json: unknown): MatvecShape | null {
+  if (typeof json !== 'object' || json === null) return null;
+  const { lanes, units, pairs } = json as Partial<Record<keyof MatvecShape, unknown>>;
+  const isCount = (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_LANES;
+  return isCount(lanes) && isCount(units) && isCount(pairs) ? { lanes, units, pairs } : null;
+}

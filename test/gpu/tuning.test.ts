@@ -1,0 +1,96 @@
+/**
+ * Kernels chosen by measuring: found out once, kept in a file, used again; never on a CPU, and a
+ * file that holds nonsense is as good as none.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Engine, type EngineOptions } from '../../src/engine/engine';
+import { Gpu } from '../../src/engine/gpu';
+import type { MatvecShape } from '../../src/engine/products';
+import type { Tunings } from '../../src/engine/tuning';
+import { TuningFile } from '../../src/worker/tunings';
+import { randomSource } from '../random-source';
+import { greedy } from './greedy';
+import { TINY } from './tiny';
+
+const PROMPT = [3, 1, 4, 1, 5, 9, 2, 6];
+
+describe('tuning', function () {
+  this.timeout(120_000);
+  const source = randomSource(TINY, 'BF16', 11, 0.15);
+  let gpu: Gpu;
+  let folder: string;
+  let path: string;
+  before(async () => {
+    gpu = await Gpu.open();
+  });
+  after(() => gpu.dispose());
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lckv-tuning-'));
+    path = join(folder, 'new', 'tuning.json');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Loads and decodes; returns the tokens and what was asked of the file. */
+  async function tokensWith(
+    options: EngineOptions,
+  ): Promise<{ tokens: number[]; calls: string[] }> {
+    const file = new TuningFile(path);
+    const calls: string[] = [];
+    const tunings: Tunings = {
+      async read(key) {
+        const shape = await file.read(key);
+        calls.push(shape ? 'found' : 'nothing');
+        return shape;
+      },
+      async write(key, shape) {
+        calls.push('kept');
+        await file.write(key, shape);
+      },
+    };
+    const engine = await Engine.load(gpu, source, { contextTokens: 64, tunings, ...options });
+    try {
+      return { tokens: (await greedy(engine, PROMPT, 8)).tokens, calls };
+    } finally {
+      engine.dispose();
+    }
+  }
+
+  it('finds a shape, keeps it and uses it again, at the same tokens', async () => {
+    const options = { kernelSet: 'subgroup', chunkTokens: 8 } as const;
+    const { tokens } = await tokensWith({ ...options, tunings: undefined });
+    assert.deepEqual(await tokensWith(options), { tokens, calls: ['nothing', 'kept'] });
+    const kept = Object.values(
+      JSON.parse(readFileSync(path, 'utf8')) as Record<string, MatvecShape>,
+    );
+    assert.equal(kept.length, 1);
+    assert.deepEqual(await tokensWith(options), { tokens, calls: ['found'] });
+  });
+
+  it('leaves adapters that run on the CPU as they are', async () => {
+    const { calls } = await tokensWith({ kernelSet: 'software' });
+    assert.deepEqual(calls, []);
+  });
+
+  it('takes a file of nonsense for none, and shapes no device has for nothing', async () => {
+    const file = new TuningFile(path);
+    await file.write('a', { lanes: 64, units: 2, pairs: 1 });
+    assert.deepEqual(await file.read('a'), { lanes: 64, units: 2, pairs: 1 });
+    assert.equal(await file.read('b'), null);
+    for (const text of [
+      '',
+      '{"a":',
+      '[1]',
+      '7',
+      '{"a":{"lanes":0,"units":1,"pairs":1}}',
+      '{"a":5}',
+    ]) {
+      writeFileSync(path, text);
+      assert.equal(await file.read('a'), null, text);
+    }
+    await file.write('a', { lanes: 64, units: 4, pairs: 1 });
+    assert.deepEqual(await file.read('a'), { lanes: 64, units: 4, pairs: 1 });
+  });
+});
