@@ -9,7 +9,7 @@ import type { KernelSet } from './kernel';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape } from './products';
 import { Snapshots } from './snapshots';
-import { fastest, fitsDevice, tuningKey, type Tunings } from './tuning';
+import { allowed, fastest, tuningKey, type Tunings } from './tuning';
 
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -74,22 +74,23 @@ export async function loadParts(
   const begin = performance.now();
   const tunings = options.matvec || set === 'software' ? undefined : options.tunings;
   const key = tuningKey(info, config, choice);
-  const kept = (await tunings?.read(key)) ?? null;
-  const known = kept && fitsDevice(kept, device) ? kept : null;
+  const usual = matvecShapes(set).one;
+  const known = allowed((await tunings?.read(key)) ?? null, usual, device);
   const built = await buildModel(gpu, source, plans, {
     maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: options.matvec ?? known ?? undefined },
+    kernels: { set, matvec: options.matvec ?? known },
   });
-  const { plan, cache, weights, compiler } = built;
+  const { plan, cache, weights } = built;
   let { model } = built;
   if (tunings && !known) {
-    const usual = { model, shape: matvecShapes(set).one };
+    // Should a driver not survive it, the next load has a shape and does not try again.
+    await tunings.write(key, usual);
     const build = (matvec: MatvecShape) =>
-      Model.build(compiler, config, cache, weights, chunkTokens, { set, matvec });
-    const tuned = await fastest(gpu, cache, config, usual, build, options.signal);
+      Model.build(built.compiler, config, cache, weights, chunkTokens, { set, matvec });
+    const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
     model = tuned.model;
     await tunings.write(key, tuned.shape);
   }

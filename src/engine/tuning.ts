@@ -49,16 +49,27 @@ export function tuningKey(device: DeviceInfo, config: ModelConfig, precision: st
   return [vendor, architecture, description, shape.join(' '), precision].join(' | ');
 }
 
-/** A workgroup of this shape can run on the device, and a subgroup has all of a unit's pairs. */
-export function fitsDevice({ lanes }: MatvecShape, { limits }: GPUDevice): boolean {
-  return (
-    lanes <= Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX)
-  );
+/** The shape among those that a device can run, which one from a file need not be. */
+export function allowed(
+  shape: MatvecShape | null,
+  usual: MatvecShape,
+  device: GPUDevice,
+): MatvecShape | undefined {
+  const isSame = ({ lanes, units, pairs }: MatvecShape) =>
+    lanes === shape?.lanes && units === shape.units && pairs === shape.pairs;
+  return [usual, ...candidates(device)].find(isSame);
+}
+
+function candidates({ limits }: GPUDevice): MatvecShape[] {
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = limits;
+  const most = Math.min(maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX);
+  return CANDIDATES.filter(({ lanes }) => lanes <= most);
 }
 
 /**
  * The fastest of the usual model and those that `build` makes for other shapes; the others are
- * disposed. The cache must be empty. Throws the signal's reason between shapes.
+ * disposed, and one that cannot be built is passed over. The cache must be empty. Throws the signal's
+ * reason between shapes.
  */
 export async function fastest(
   gpu: Gpu,
@@ -79,17 +90,27 @@ export async function fastest(
   };
   const { logits, ms } = (await measure(usual.model, null))!;
   let best = { ...usual, ms };
-  for (const shape of CANDIDATES) {
+  for (const shape of candidates(gpu.device)) {
     signal?.throwIfAborted();
     if (performance.now() - begin > LIMIT_MS) break;
-    if (!fitsDevice(shape, gpu.device)) continue;
-    const model = await build(shape);
+    const model = await attempt(gpu.device, () => build(shape));
+    if (!model) continue;
     const measured = await measure(model, logits);
     const isBetter = measured !== null && measured.ms < best.ms * (1 - WORTH);
     (isBetter ? best.model : model).dispose();
     if (isBetter) best = { model, shape, ms: measured.ms };
   }
   return { model: best.model, shape: best.shape };
+}
+
+/** The model, or null where a kernel does not compile or memory is short. */
+async function attempt(device: GPUDevice, build: () => Promise<Model>): Promise<Model | null> {
+  for (const kind of ['validation', 'out-of-memory'] as const) device.pushErrorScope(kind);
+  const model = await build().catch(() => null);
+  const faults = [await device.popErrorScope(), await device.popErrorScope()];
+  if (faults.every((fault) => fault === null)) return model;
+  model?.dispose();
+  return null;
 }
 
 /** Least milliseconds of a token, or null where the logits after the first are not those expected. */

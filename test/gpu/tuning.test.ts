@@ -61,12 +61,22 @@ describe('tuning', function () {
   it('finds a shape, keeps it and uses it again, at the same tokens', async () => {
     const options = { kernelSet: 'subgroup', chunkTokens: 8 } as const;
     const { tokens } = await tokensWith({ ...options, tunings: undefined });
-    assert.deepEqual(await tokensWith(options), { tokens, calls: ['nothing', 'kept'] });
+    assert.deepEqual(await tokensWith(options), { tokens, calls: ['nothing', 'kept', 'kept'] });
     const kept = Object.values(
       JSON.parse(readFileSync(path, 'utf8')) as Record<string, MatvecShape>,
     );
     assert.equal(kept.length, 1);
     assert.deepEqual(await tokensWith(options), { tokens, calls: ['found'] });
+  });
+
+  it('takes no shape from a file that it would not try itself', async () => {
+    const options = { kernelSet: 'subgroup', chunkTokens: 8 } as const;
+    await tokensWith(options);
+    const tampered = readFileSync(path, 'utf8').replace(/"lanes": \d+/, '"lanes": 96');
+    writeFileSync(path, tampered);
+    const { calls } = await tokensWith(options);
+    assert.deepEqual(calls, ['found', 'kept', 'kept']);
+    assert.ok(!readFileSync(path, 'utf8').includes('96'));
   });
 
   it('leaves adapters that run on the CPU as they are', async () => {
