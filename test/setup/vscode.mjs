@@ -2,7 +2,15 @@
 // VS Code, as an npm package) and a browser to open it in. 2.5 minutes on two cores, 800 MB.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { aptInstall, findBrowser, missingPackages, root, run, say } from './system.mjs';
+import {
+  aptInstall,
+  findBrowser,
+  findProgram,
+  missingPackages,
+  root,
+  run,
+  say,
+} from './system.mjs';
 
 /** code-server 4.139 is VS Code 1.139; its native parts are built for this Node. */
 const versions = { 'code-server': '4.139.1', [`node-linux-${process.arch}`]: '24.21.0' };
@@ -22,12 +30,11 @@ export const codeServer = {
 /** Installs a browser and code-server; on other systems the suite uses a desktop VS Code. */
 export async function vscode() {
   if (process.platform !== 'linux') return say('VS Code suite: uses a desktop VS Code here');
-  const missing = missingPackages(buildTools);
-  if (!findBrowser()) missing.push('chromium');
   const installed = existsSync(stamp) && readFileSync(stamp, 'utf8') === JSON.stringify(versions);
-  if (missing.includes('chromium') || (!installed && missing.length > 0)) {
-    await aptInstall(missing);
-  }
+  const missing = installed ? [] : missingPackages(buildTools);
+  if (!findBrowser()) missing.push('chromium');
+  if (!findProgram('openssl')) missing.push('openssl'); // the suite makes a certificate
+  if (missing.length > 0) await aptInstall(missing);
   if (installed) return;
 
   say('installing code-server into .vscode-test; this takes a few minutes');

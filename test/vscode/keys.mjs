@@ -166,5 +166,5 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
     },
   };
 
-  await inTurn(tests, { page, folder: join(workspace, '..'), record });
+  await inTurn(tests, { page, failed: join(workspace, '..', 'failed.png'), record });
 }

@@ -93,7 +93,7 @@ describe('Models in VS Code', () => {
     await until(() => ![...pids].some(isAlive), 'the end of the old workers');
   });
 
-  it('answer every request while they change, and take no more memory the third time', async () => {
+  it('answer every request while they change, and keep no memory from one time to the next', async () => {
     const names = ['A', 'B', 'C'];
     const folder = await mkdtemp(join(root, 'switch-'));
     const folders = await Promise.all(names.map((name, i) => tinyFolder(folder, name, {}, i + 7)));

@@ -52,14 +52,19 @@ describe('LCKV downloads through a proxy', () => {
     rmSync(root, { recursive: true });
   });
 
+  /** The model arrives, and only the hub itself was given the token. */
+  async function assertInstalls(from: Hub, { seen }: HubServer): Promise<void> {
+    const store = new ModelStore(root);
+    await installModel(from, store, await from.lookUp(ID, never), never, () => {});
+    assert.ok(store.has(ID));
+    for (const { url, authorization } of seen)
+      assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
+  }
+
   it('that a setting names, and give the token to the hub alone', async () => {
     await set('proxy', proxy.address);
-    const store = new ModelStore(root);
-    await installModel(hub, store, await hub.lookUp(ID, never), never, () => {});
-    assert.ok(store.has(ID));
+    await assertInstalls(hub, server);
     assert.ok(proxy.asked.includes('hub.test:80'), proxy.asked.join(' '));
-    for (const { url, authorization } of server.seen)
-      assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
   });
 
   it('from a hub that speaks https, by way of a tunnel', async function () {
@@ -75,12 +80,8 @@ describe('LCKV downloads through a proxy', () => {
       await assert.rejects(distant.lookUp(ID, never), /found a certificate that is not trusted/);
       assert.equal(secure.seen.length, 0);
       await set('systemCertificates', false); // then NODE_EXTRA_CA_CERTS counts
-      const store = new ModelStore(root);
-      await installModel(distant, store, await distant.lookUp(ID, never), never, () => {});
-      assert.ok(store.has(ID));
+      await assertInstalls(distant, secure);
       assert.ok(tunnel.asked.includes('hub.test:443'), tunnel.asked.join(' '));
-      for (const { url, authorization } of secure.seen)
-        assert.equal(authorization, url.startsWith('/bytes/') ? undefined : 'Bearer secret', url);
     } finally {
       await tunnel.stop();
       await secure.stop();

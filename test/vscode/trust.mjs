@@ -55,5 +55,5 @@ export async function testTrust({ page, server }, folder, record) {
       await page.screenshot({ path: join(folder, 'trusted.png') });
     },
   };
-  await inTurn(tests, { page, folder, record });
+  await inTurn(tests, { page, failed: join(folder, 'trust-failed.png'), record });
 }
