@@ -38,7 +38,7 @@ rmSync(workspace, { recursive: true, force: true });
 mkdirSync(workspace, { recursive: true });
 cpSync(join(root, 'test', 'vscode', 'workspace'), workspace, { recursive: true });
 const file = join(workspace, 'shapes.ts');
-appendFileSync(file, '\n/** The distance around a circle. */\n');
+appendFileSync(file, '\n/** Whether two points are equal. */\n');
 
 const vsix = await pack(`linux-${process.arch}`);
 await withCodeServer({ settings, vsix, viewport }, async ({ page, server }) => {
@@ -51,7 +51,7 @@ await withCodeServer({ settings, vsix, viewport }, async ({ page, server }) => {
   await page.keyboard.press('Control+End');
   await page.waitForTimeout(5000); // the prompt is read
   const film = startFilm(page);
-  for (const text of ['export function circumference(', '  return ']) {
+  for (const text of ['export function equals(', 'return a']) {
     await page.keyboard.type(text, { delay: 90 });
     await page.waitForSelector(GHOST, { timeout: WAIT_MS });
     await page.waitForTimeout(1200);
