@@ -1,7 +1,8 @@
 // Runs the VS Code suite on the built extension: node test/vscode/run.mjs [--electron] [part ...]
 // In code-server and a browser, with real keystrokes as well; or in a desktop VS Code, which is
-// downloaded unless LCKV_VSCODE names one. Parts are test files (models, generate, ...), pages and
-// installed, which tests the installed package; all if none is named. Ends with mocha's summary.
+// downloaded unless LCKV_VSCODE names one. Parts are test files (models, generate, ...), pages, and
+// installed and walkthrough, which test the installed package; all if none is named. Ends with mocha's
+// summary.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { freePort, withCodeServer, windowAddress } from './codeServer.mjs';
 import { testKeys } from './keys.mjs';
 import { testPages } from './pages.mjs';
 import { testTrust, TRUST_SETTINGS } from './trust.mjs';
+import { testWalkthrough } from './walkthrough.mjs';
 
 const folder = join(root, 'dist', 'vscode-suite');
 const workspace = join(folder, 'workspace');
@@ -19,7 +21,8 @@ const resultsFile = join(folder, 'results.jsonl');
 const suite = join(root, 'dist', 'test', 'vscode', 'index.js');
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isWanted = (part) => parts.length === 0 || parts.includes(part);
-const files = parts.filter((part) => part !== 'pages' && part !== 'installed');
+const BROWSER_PARTS = ['pages', 'installed', 'walkthrough'];
+const files = parts.filter((part) => !BROWSER_PARTS.includes(part));
 const certificate = join(folder, 'hub.crt');
 const env = {
   NODE_EXTRA_CA_CERTS: certificate,
@@ -71,6 +74,7 @@ try {
   if (parts.length === 0 || files.length > 0) await runSuite();
   if (!electron && isWanted('pages')) await testPages(join(folder, 'pages'), record);
   if (!electron && isWanted('installed')) await runInstalled();
+  if (!electron && isWanted('walkthrough')) await runWalkthrough();
 } catch (error) {
   record({ title: 'VS Code runs', error: error.stack });
 }
@@ -154,6 +158,12 @@ async function runInstalled() {
   await withCodeServer({ settings: wary, vsix, asksTrust: true }, (vscode) =>
     testTrust(vscode, folder, record),
   );
+}
+
+/** The walkthrough of the extension's own package, as it is after its installation. */
+async function runWalkthrough() {
+  const vsix = await pack(`linux-${process.arch}`);
+  await withCodeServer({ settings, vsix }, (vscode) => testWalkthrough(vscode, folder, record));
 }
 
 /** The suite in a desktop VS Code. */
