@@ -1,7 +1,8 @@
 /**
  * Every message between the extension host and the inference worker.
- * Imports nothing. Each request with an id ends in exactly one `done` or `failed`.
+ * Imports no more than sentences. Each request with an id ends in exactly one `done` or `failed`.
  */
+import type { Sentence } from './sentence';
 
 /** Where the cursor is, as text. The worker turns it into token ids; the host never sees ids. */
 export interface CompletionRequest {
@@ -90,7 +91,7 @@ export type FromWorker =
   | { kind: 'choices'; id: number; texts: string[] }
   | { kind: 'done'; id: number; reason: StopReason; timings: Timings }
   | { kind: 'stats'; id: number; stats: WorkerStats }
-  | { kind: 'failed'; id: number | null; message: string }
+  | { kind: 'failed'; id: number | null; sentence: Sentence }
   | { kind: 'pong' };
 
 /**
@@ -150,8 +151,8 @@ export interface ModelInfo {
   kvBytesPerToken: number;
   standardKvBytesPerToken: number;
   weightBytes: number;
-  /** What is smaller than was asked for because memory is short, in a sentence, or null. */
-  reduced: string | null;
+  /** What is smaller than was asked for because memory is short, or null. */
+  reduced: Sentence | null;
   /** The model knows fill-in-the-middle; without it only the text before the cursor is used. */
   fillInTheMiddle: boolean;
   /** The model was trained with snippets of other files in its prompt. */

@@ -3,8 +3,9 @@
  * graphics card knows how much that is, and says so when it is asked for more.
  */
 import type { TensorSource } from '../model/source';
+import { Fault, say } from '../sentence';
 import { KvCache } from './cache';
-import type { Gpu } from './gpu';
+import { reported, type Gpu } from './gpu';
 import { KernelCompiler } from './kernel';
 import type { LoadPlan } from './memory';
 import { Model } from './model';
@@ -38,9 +39,8 @@ export async function buildModel(
     if (typeof built !== 'string') return built;
     shortage = built;
   }
-  throw new Error(
-    `The GPU has not enough memory for this model (${shortage}). Choose a smaller model, a ` +
-      'shorter context or a smaller lckv.precision, or close other programs that use the GPU.',
+  throw new Fault(
+    say`The GPU has not enough memory for this model (${shortage}). Choose a smaller model, a shorter context or a smaller lckv.precision, or close other programs that use the GPU.`,
   );
 }
 
@@ -67,5 +67,5 @@ async function attempt(
   weights.dispose();
   cache.dispose();
   if (shortage) return shortage.message;
-  throw fault ? new Error(`The GPU reported an error: ${fault.message}`) : built;
+  throw fault ? reported(fault.message) : built;
 }

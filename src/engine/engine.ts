@@ -4,6 +4,7 @@
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { Sampling } from '../protocol';
+import type { Sentence } from '../sentence';
 import { branchesOf, decodeBranches } from './branches';
 import type { KvCache } from './cache';
 import { Decoder, Pace } from './decode';
@@ -28,7 +29,7 @@ export class Engine {
   /** Bytes of weights on the device. */
   readonly weightBytes: number;
   /** What is smaller than was asked for because memory is short, in a sentence, or null. */
-  readonly reduced: string | null;
+  readonly reduced: Sentence | null;
   /** How long loading took and what of it, in milliseconds; the rest is compiling. */
   readonly loadTimes: WeightTimes & { totalMs: number };
   private readonly gpu: Gpu;

@@ -3,6 +3,7 @@
  * The one file that loads the native binding.
  */
 import type { DeviceInfo, PowerPreference } from '../protocol';
+import { Fault, join, say, type Sentence } from '../sentence';
 
 export interface GpuOptions {
   /** Part of an adapter's name, to choose among several. */
@@ -37,8 +38,8 @@ const instances: GPU[] = [];
 export class Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
-  /** Resolves with a sentence when the device is lost, other than by `dispose`. */
-  readonly lost: Promise<string>;
+  /** Resolves with what to say when the device is lost, other than by `dispose`. */
+  readonly lost: Promise<Fault>;
 
   private failure: string | null = null;
   private isDisposed = false;
@@ -49,7 +50,7 @@ export class Gpu {
     device.onuncapturederror = ({ error }) => (this.failure ??= error.message);
     this.lost = new Promise((resolve) => {
       void device.lost.then((loss) => {
-        if (!this.isDisposed) resolve(`The GPU device was lost: ${loss.message}`);
+        if (!this.isDisposed) resolve(new Fault(say`The GPU device was lost: ${loss.message}`));
       });
     });
   }
@@ -60,8 +61,10 @@ export class Gpu {
     const { powerPreference = 'high-performance' } = options;
     const adapter = await instance?.requestAdapter({ powerPreference });
     if (!instance || !adapter) {
-      const which = options.adapter ? ` whose name contains "${options.adapter}"` : '';
-      throw new Error(`No WebGPU adapter${which} was found. ${driverRemedy(process.platform)}`);
+      const missing = options.adapter
+        ? say`No WebGPU adapter whose name contains "${options.adapter}" was found.`
+        : say`No WebGPU adapter was found.`;
+      throw new Fault(join(missing, driverRemedy(process.platform)));
     }
     const subgroups =
       options.subgroups !== 'off' &&
@@ -84,7 +87,7 @@ export class Gpu {
 
   /** Throws the first error the device has reported outside any error scope. */
   assertHealthy(): void {
-    if (this.failure) throw new Error(`The GPU reported an error: ${this.failure}`);
+    if (this.failure) throw reported(this.failure);
   }
 
   dispose(): void {
@@ -93,12 +96,16 @@ export class Gpu {
   }
 }
 
+/** An error in the driver's words. */
+export function reported(message: string): Fault {
+  return new Fault(say`The GPU reported an error: ${message}`);
+}
+
 /** Dawn's entry object, or null when no adapter has the name asked for. */
 async function openDawn({ adapter, timestamps }: GpuOptions): Promise<GPU | null> {
   const dawn = await import('webgpu').catch((error: unknown) => {
-    throw new Error(
-      `There is no WebGPU binding for ${process.platform}-${process.arch} here. ` +
-        'Install the build of this extension for your platform.',
+    throw new Fault(
+      say`There is no WebGPU binding for ${process.platform}-${process.arch} here. Install the build of this extension for your platform.`,
       { cause: error },
     );
   });
@@ -116,18 +123,15 @@ async function openDawn({ adapter, timestamps }: GpuOptions): Promise<GPU | null
 }
 
 /** What to install or update so that there is an adapter. */
-export function driverRemedy(platform: string): string {
+export function driverRemedy(platform: string): Sentence {
   if (platform === 'linux') {
-    return (
-      "Install a Vulkan driver: your GPU vendor's, or Debian's `mesa-vulkan-drivers`. " +
-      'Mesa 25.0 is known to work and 22.3, which Debian 12 has, is not; bookworm-backports has 25.0.'
-    );
+    return say`Install a Vulkan driver: your GPU vendor's, or Debian's ${'`mesa-vulkan-drivers`'}. Mesa 25.0 is known to work and 22.3, which Debian 12 has, is not; bookworm-backports has 25.0.`;
   }
   if (platform === 'win32') {
-    return 'Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.';
+    return say`Update the graphics driver; Direct3D 12 or Vulkan 1.1 is needed.`;
   }
   if (platform === 'darwin') {
-    return 'Update macOS, which holds the graphics driver; Metal is needed.';
+    return say`Update macOS, which holds the graphics driver; Metal is needed.`;
   }
-  return 'There are packages of this extension for Linux, macOS and Windows.';
+  return say`There are packages of this extension for Linux, macOS and Windows.`;
 }

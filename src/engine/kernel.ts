@@ -2,6 +2,7 @@
  * WGSL files and constants to pipelines, and pipelines with their buffers to dispatches.
  * Pipelines are shared by their whole source text.
  */
+import { Fault, say } from '../sentence';
 
 /**
  * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
@@ -118,11 +119,9 @@ export class KernelCompiler {
       );
       const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
       const { vendor, description } = this.device.adapterInfo;
-      throw new Error(
-        [`Kernel ${label} does not compile on ${description || vendor}: ${reason}`, ...lines]
-          .slice(0, MOST_ERROR_LINES)
-          .join('\n'),
-      );
+      const why = [reason, ...lines].slice(0, MOST_ERROR_LINES).join('\n');
+      const gpu = description || vendor;
+      throw new Fault(say`Kernel ${label} does not compile on ${gpu}: ${why}`);
     }
   }
 }

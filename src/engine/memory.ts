@@ -5,6 +5,7 @@
 import type { ModelConfig } from '../model/config';
 import type { TensorSource } from '../model/source';
 import type { PrecisionChoice } from '../protocol';
+import { Fault, join, say, type Sentence } from '../sentence';
 import { KV_NUMBER_BYTES } from './cache';
 import { pad8, weightBytes, type Precision } from './precision';
 import { MOST_ROWS } from './stage';
@@ -32,7 +33,7 @@ export interface LoadPlan {
   precision: Precision;
   contextTokens: number;
   /** What is smaller than it was meant to be, in a sentence; null where nothing is. */
-  reduced: string | null;
+  reduced: Sentence | null;
 }
 
 /** A context is not made shorter than this for want of memory, in tokens. */
@@ -53,10 +54,9 @@ export function loadPlans(
   const { config } = source;
   const rowsBytes = contextTokens * config.kvHeads * config.headDim * KV_NUMBER_BYTES;
   if (rowsBytes > limits.maxBindingBytes) {
-    throw new Error(
-      `${source.name}: the keys of one layer take ${megabytes(rowsBytes)} for ${contextTokens} ` +
-        `tokens, but the GPU can use ${megabytes(limits.maxBindingBytes)} at a time. ` +
-        'Lower lckv.contextTokens.',
+    const [needed, usable] = [rowsBytes, limits.maxBindingBytes].map(megabytes);
+    throw new Fault(
+      say`${source.name}: the keys of one layer take ${needed} for ${contextTokens} tokens, but the GPU can use ${usable} at a time. Lower lckv.contextTokens.`,
     );
   }
   const need = (precision: Precision, tokens = contextTokens): MemoryNeed => ({
@@ -78,7 +78,7 @@ export function loadPlans(
   }
   const tried = precisions.at(-1)!;
   const rest = (['int8', 'int4'] as const).find((precision) => fits(precision));
-  throw new Error(shortage(source.name, tried, need(tried), contextTokens, limits, rest));
+  throw new Fault(shortage(source.name, tried, need(tried), contextTokens, limits, rest));
 }
 
 /** The checkpoint's own format, and those of f16 and int8 that take less. */
@@ -92,14 +92,16 @@ function smaller(source: TensorSource): Precision[] {
 function reduction(
   { precision, contextTokens }: Omit<LoadPlan, 'reduced'>,
   wanted: Omit<LoadPlan, 'reduced'>,
-): string | null {
+): Sentence | null {
   const parts = [
-    ...(precision === wanted.precision ? [] : [`its weights are kept as ${precision}`]),
+    ...(precision === wanted.precision ? [] : [say`its weights are kept as ${precision}`]),
     ...(contextTokens === wanted.contextTokens
       ? []
-      : [`it sees ${contextTokens} tokens instead of ${wanted.contextTokens}`]),
+      : [say`it sees ${contextTokens} tokens instead of ${wanted.contextTokens}`]),
   ];
-  return parts.length === 0 ? null : `Memory is short for this model, so ${parts.join(' and ')}.`;
+  if (parts.length === 0) return null;
+  const effect = parts.reduce((first, second) => say`${first} and ${second}`);
+  return say`Memory is short for this model, so ${effect}.`;
 }
 
 /** Memory for the keys and values of earlier prompts: as asked for, within what is left. */
@@ -138,16 +140,14 @@ function shortage(
   contextTokens: number,
   { availableBytes }: MemoryLimits,
   smaller: Precision | undefined,
-): string {
+): Sentence {
   const advice = smaller
-    ? `Set lckv.precision to ${smaller}.`
-    : 'Choose a smaller model, lower lckv.contextTokens, or close other programs.';
-  return (
-    `${name} needs ${megabytes(total(need))} of memory (weights as ${precision} ` +
-    `${megabytes(need.weights)}, keys and values of ${contextTokens} tokens ` +
-    `${megabytes(need.cache)}, work ${megabytes(need.work)}), but ` +
-    `${megabytes(Math.max(0, availableBytes!))} are free. ${advice}`
-  );
+    ? say`Set lckv.precision to ${smaller}.`
+    : say`Choose a smaller model, lower lckv.contextTokens, or close other programs.`;
+  const [weights, cache, work] = [need.weights, need.cache, need.work].map(megabytes);
+  const [needed, free] = [total(need), Math.max(0, availableBytes!)].map(megabytes);
+  const problem = say`${name} needs ${needed} of memory (weights as ${precision} ${weights}, keys and values of ${contextTokens} tokens ${cache}, work ${work}), but ${free} are free.`;
+  return join(problem, advice);
 }
 
 function megabytes(bytes: number): string {

@@ -1,5 +1,6 @@
 // The one place that opens a connection: questions and files from a Hugging Face hub.
 // Uses the global fetch, which VS Code routes through its proxy settings.
+import { Fault, join, say } from '../sentence';
 import { PassingFailure, persist } from './persist';
 import { parseRepository, REPOSITORY_ID, type Repository, type RepositoryFile } from './repository';
 
@@ -15,6 +16,8 @@ export interface HubOptions {
   idleMs?: number;
 }
 
+const HUGGING_FACE = 'https://huggingface.co';
+
 /** A Hugging Face hub. Does nothing until it is asked. */
 export class Hub {
   readonly retryMs: number;
@@ -24,9 +27,7 @@ export class Hub {
 
   constructor(options: HubOptions = {}) {
     const { env } = process;
-    this.endpoint = checkedEndpoint(
-      options.endpoint ?? (env.HF_ENDPOINT?.trim() || 'https://huggingface.co'),
-    );
+    this.endpoint = checkedEndpoint(options.endpoint ?? (env.HF_ENDPOINT?.trim() || HUGGING_FACE));
     this.token = options.token ?? env.HF_TOKEN?.trim() ?? '';
     this.retryMs = options.retryMs ?? 1000;
     this.idleMs = options.idleMs ?? 30_000;
@@ -40,7 +41,7 @@ export class Hub {
   /** Asks for a repository's files, sizes, digests and licence: one request, a few kilobytes. */
   async lookUp(id: string, signal: AbortSignal): Promise<Repository> {
     if (!REPOSITORY_ID.test(id)) {
-      throw new Error(`Found '${id}', expected a repository id like owner/name.`);
+      throw new Fault(say`Found '${id}', expected a repository id like owner/name.`);
     }
     const url = `${this.endpoint}/api/models/${id}/revision/main?blobs=true`;
     const read = async () => {
@@ -107,7 +108,7 @@ class Silence {
   constructor(idleMs: number, url: string, outer: AbortSignal) {
     const controller = new AbortController();
     const seconds = idleMs / 1000;
-    const reason = new PassingFailure(`${url}: found silence for ${seconds} s, expected data.`);
+    const reason = new PassingFailure(say`${url}: found silence for ${seconds} s, expected data.`);
     this.timer = setTimeout(() => controller.abort(reason), idleMs);
     this.signal = AbortSignal.any([outer, controller.signal]);
   }
@@ -122,27 +123,26 @@ class Silence {
 }
 
 /** The hub said no, and would say so again. */
-class Refusal extends Error {}
+class Refusal extends Fault {}
 
 function checkedEndpoint(text: string): string {
   const protocol = URL.canParse(text) ? new URL(text).protocol : '';
   if (protocol === 'https:' || protocol === 'http:') return text.replace(/\/+$/, '');
-  throw new Error(`HF_ENDPOINT: found '${text}', expected an address like https://huggingface.co.`);
+  throw new Fault(say`HF_ENDPOINT: found '${text}', expected an address like ${HUGGING_FACE}.`);
 }
 
 /** What an answer other than success means: for now, or for good. */
 function refusal(response: Response, url: string): Error {
   const { status } = response;
-  const found = `${url}: found status ${status}`;
+  const unexpected = say`${url}: found status ${status}, expected 200.`;
   if (status === 408 || status === 429 || status >= 500)
-    return new PassingFailure(`${found}, expected 200.`, retryAfterMs(response));
+    return new PassingFailure(unexpected, retryAfterMs(response));
   if (status === 401 || status === 403 || status === 404) {
     return new Refusal(
-      `${found}, expected a public model. Check the spelling; for a private or gated one, accept ` +
-        "its terms on the hub's page and set HF_TOKEN before VS Code starts.",
+      say`${url}: found status ${status}, expected a public model. Check the spelling; for a private or gated one, accept its terms on the hub's page and set HF_TOKEN before VS Code starts.`,
     );
   }
-  return new Refusal(`${found}, expected 200. Check HF_ENDPOINT and the proxy.`);
+  return new Refusal(join(unexpected, say`Check HF_ENDPOINT and the proxy.`));
 }
 
 /** `Retry-After` is a number of seconds or a date. */
@@ -163,9 +163,8 @@ function passing(error: unknown, url: string, signal: AbortSignal): unknown {
   const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
   if (CERTIFICATE.test(cause?.code ?? '')) {
     return new Refusal(
-      `${url}: found a certificate that is not trusted (${cause!.message}), expected one of a known ` +
-        'authority. If a proxy reads along, add its certificate to those of the system.',
+      say`${url}: found a certificate that is not trusted (${cause!.message}), expected one of a known authority. If a proxy reads along, add its certificate to those of the system.`,
     );
   }
-  return new PassingFailure(`${url}: the connection was lost (${why}).`);
+  return new PassingFailure(say`${url}: the connection was lost (${why}).`);
 }

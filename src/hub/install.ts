@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path';
 import { parseConfig } from '../model/config';
 import { readJsonFile } from '../model/fields';
+import { Fault, join as joined, say } from '../sentence';
 import type { Hub } from './hub';
 import { Meter, type Progress } from './meter';
 import type { Repository } from './repository';
@@ -53,11 +54,8 @@ export async function installModel(
 async function refused(error: WrongBytes, store: ModelStore, { id }: Repository): Promise<Error> {
   const name = basename(error.part).replace(/part$/, 'refused');
   const path = await store.refuse(id, error.part, name);
-  return new Error(
-    `${error.message} These are not the bytes that were announced, so the file is not used; it ` +
-      `was put aside as ${path}. Download the model again; if that fails too, tell its owner.`,
-    { cause: error },
-  );
+  const remedy = say`These are not the bytes that were announced, so the file is not used; it was put aside as ${path}. Download the model again; if that fails too, tell its owner.`;
+  return new Fault(joined(error.sentence, remedy), { cause: error });
 }
 
 /** Throws when another living process downloads into the folder. */
@@ -65,9 +63,8 @@ async function lock(dir: string, id: string): Promise<void> {
   const path = join(dir, LOCK);
   const owner = Number(await readFile(path, 'utf8').catch(() => '0'));
   if (owner > 0 && isAlive(owner)) {
-    throw new Error(
-      `${id}: found a download that is under way (process ${owner}), expected none. ` +
-        `Wait until it has ended, or delete ${path}.`,
+    throw new Fault(
+      say`${id}: found a download that is under way (process ${owner}), expected none. Wait until it has ended, or delete ${path}.`,
     );
   }
   await writeFile(path, String(process.pid));
@@ -83,7 +80,7 @@ function isAlive(pid: number): boolean {
 
 /** The engine's own check of the configuration, before the large files come. */
 async function assertRuns(path: string): Promise<void> {
-  parseConfig(await readJsonFile(path, 'It says what kind of model this is.'), path);
+  parseConfig(await readJsonFile(path, say`It says what kind of model this is.`), path);
 }
 
 /** Removes what an earlier commit of the repository has left. */
@@ -100,8 +97,8 @@ async function assertSpace(store: ModelStore, dir: string, totalBytes: number): 
   const freeBytes = await store.freeBytes();
   if (freeBytes >= neededBytes) return;
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  throw new Error(
-    `${store.root}: found ${megabytes(freeBytes)} of free space, expected ${megabytes(neededBytes)}. ` +
-      'Free some and start the download again.',
+  const [free, needed] = [freeBytes, neededBytes].map(megabytes);
+  throw new Fault(
+    say`${store.root}: found ${free} of free space, expected ${needed}. Free some and start the download again.`,
   );
 }

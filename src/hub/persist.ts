@@ -1,13 +1,14 @@
 // Trying again: what fails for a moment is done once more after a pause, what fails for good is not.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault, join, say, type Sentence } from '../sentence';
 
 /** A failure that may pass by itself, like a lost connection. */
-export class PassingFailure extends Error {
+export class PassingFailure extends Fault {
   /** What the server asked for; null where it did not say. */
   readonly waitMs: number | null;
 
-  constructor(message: string, waitMs: number | null = null) {
-    super(message);
+  constructor(sentence: Sentence, waitMs: number | null = null) {
+    super(sentence);
     this.waitMs = waitMs;
   }
 }
@@ -45,10 +46,11 @@ export async function persist<T>(attempt: () => Promise<T>, patience: Patience):
 }
 
 function givenUp(cause: PassingFailure, tries: number, waitMs: number): Error {
-  const when = waitMs > MAX_WAIT_MS ? `in ${Math.ceil(waitMs / 60_000)} minutes` : 'later';
-  const count = tries === 1 ? 'once' : `${tries} times`;
-  return new Error(
-    `${cause.message} Tried ${count}. What has arrived is kept: start the download again ${when}.`,
-    { cause },
-  );
+  const tried = tries === 1 ? say`Tried once.` : say`Tried ${tries} times.`;
+  const minutes = Math.ceil(waitMs / 60_000);
+  const again =
+    waitMs > MAX_WAIT_MS
+      ? say`What has arrived is kept: start the download again in ${minutes} minutes.`
+      : say`What has arrived is kept: start the download again later.`;
+  return new Fault(join(cause.sentence, tried, again), { cause });
 }

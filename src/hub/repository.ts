@@ -1,4 +1,5 @@
 // What the hub says about a model repository, checked, and which of its files make a model folder.
+import { Fault, say, type Place } from '../sentence';
 import type { Digest } from './digest';
 
 /** One file to download. */
@@ -39,9 +40,8 @@ export function parseRepository(text: string, id: string, address: string): Repo
   const { sha, siblings } = info ?? {};
   const isCommit = typeof sha === 'string' && /^[0-9a-f]{40}$/.test(sha);
   if (!isCommit || !Array.isArray(siblings)) {
-    throw new Error(
-      `${address}: found no commit and list of files in the hub's answer, expected both. ` +
-        'Check HF_ENDPOINT: the server there may not be a Hugging Face hub.',
+    throw new Fault(
+      say`${address}: found no commit and list of files in the hub's answer, expected both. Check HF_ENDPOINT: the server there may not be a Hugging Face hub.`,
     );
   }
   const listed = new Map<unknown, Sibling>();
@@ -86,12 +86,12 @@ function chooseNames(names: string[], address: string): string[] {
     : isSharded
       ? [INDEX, ...shards]
       : [];
-  const missing = REQUIRED.filter((name) => !names.includes(name));
-  if (weights.length === 0) missing.push(`model.safetensors (or ${INDEX} and its parts)`);
+  const missing: Place[] = REQUIRED.filter((name) => !names.includes(name));
+  if (weights.length === 0) missing.push(say`model.safetensors (or ${INDEX} and its parts)`);
   if (missing.length > 0) {
-    throw new Error(
-      `${address}: found no ${missing.join(' and no ')}, expected a model folder with ` +
-        'config.json, tokenizer.json and safetensors weights. Choose another repository.',
+    const all = missing.reduce((first, second) => say`${first} and no ${second}`);
+    throw new Fault(
+      say`${address}: found no ${all}, expected a model folder with config.json, tokenizer.json and safetensors weights. Choose another repository.`,
     );
   }
   return [...REQUIRED, ...names.filter((name) => WELCOME.test(name)), ...weights];
@@ -105,9 +105,8 @@ function parseFile(name: string, { size, blobId, lfs }: Sibling, address: string
       ? { algorithm: 'git-sha1', hex: blobId }
       : null;
   if (!digest || !Number.isSafeInteger(size) || (size as number) < 0) {
-    throw new Error(
-      `${address}: ${name}: found no size and digest in the hub's answer, expected both. ` +
-        'Without them the file could not be checked, so it is not downloaded.',
+    throw new Fault(
+      say`${address}: ${name}: found no size and digest in the hub's answer, expected both. Without them the file could not be checked, so it is not downloaded.`,
     );
   }
   return { name, sizeBytes: size as number, digest };

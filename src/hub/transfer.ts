@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Hash } from 'node:crypto';
 import { createHasher } from './digest';
 import type { Hub } from './hub';
+import { Fault, say, type Sentence } from '../sentence';
 import { PassingFailure, persist } from './persist';
 import type { Repository, RepositoryFile } from './repository';
 
@@ -21,12 +22,12 @@ export interface Transfer {
 }
 
 /** A file whose bytes are not those that the hub announced. */
-export class WrongBytes extends Error {
+export class WrongBytes extends Fault {
   /** Where they are, under a name that nothing loads. */
   readonly part: string;
 
-  constructor(message: string, part: string) {
-    super(message);
+  constructor(sentence: Sentence, part: string) {
+    super(sentence);
     this.part = part;
   }
 }
@@ -55,7 +56,7 @@ export async function transferFile(transfer: Transfer): Promise<void> {
   if (found !== hex) {
     const { address } = transfer.repository;
     throw new WrongBytes(
-      `${address}: ${file.name}: found ${algorithm} ${found}, expected ${hex}.`,
+      say`${address}: ${file.name}: found ${algorithm} ${found}, expected ${hex}.`,
       part,
     );
   }
@@ -72,8 +73,10 @@ async function receive(transfer: Transfer, handle: FileHandle, part: string): Pr
     if (offset === file.sizeBytes) return;
     for await (const chunk of hub.read(repository, file, offset, signal)) {
       if (offset + chunk.length > file.sizeBytes) {
-        const found = `more than ${file.sizeBytes} bytes, expected just as many`;
-        throw new WrongBytes(`${repository.address}: ${file.name}: found ${found}.`, part);
+        throw new WrongBytes(
+          say`${repository.address}: ${file.name}: found more than ${file.sizeBytes} bytes, expected just as many.`,
+          part,
+        );
       }
       await write(handle, chunk, offset, part);
       hasher.update(chunk);
@@ -82,7 +85,7 @@ async function receive(transfer: Transfer, handle: FileHandle, part: string): Pr
     }
     if (offset < file.sizeBytes) {
       throw new PassingFailure(
-        `${repository.address}: ${file.name}: found ${offset} bytes, expected ${file.sizeBytes}.`,
+        say`${repository.address}: ${file.name}: found ${offset} bytes, expected ${file.sizeBytes}.`,
       );
     }
   };
@@ -118,9 +121,9 @@ async function write(
     for (let done = 0; done < bytes.length;)
       done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
   } catch (error) {
-    throw new Error(
-      `${path}: cannot be written (${(error as Error).message}). ` +
-        'What has arrived is kept: free some space and start the download again.',
+    const { message } = error as Error;
+    throw new Fault(
+      say`${path}: cannot be written (${message}). What has arrived is kept: free some space and start the download again.`,
       { cause: error },
     );
   }

@@ -4,8 +4,9 @@
  */
 import { access } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { Fault, say, type Place } from '../sentence';
 import { parseConfig, type ModelConfig } from './config';
-import { Fields, readJsonFile, shown } from './fields';
+import { Fields, readJsonFile, shown, unreadable } from './fields';
 import { Safetensors, type SafetensorsEntry } from './safetensors';
 import type { Dtype, TensorInfo, TensorSource } from './source';
 import { modelTensors, type ModelTensor } from './tensors';
@@ -20,9 +21,7 @@ export interface Checkpoint extends TensorSource {
 
 const SINGLE_FILE = 'model.safetensors';
 const INDEX_FILE = 'model.safetensors.index.json';
-const CONTENTS =
-  `A model folder holds config.json, tokenizer.json and ${SINGLE_FILE} ` +
-  `(or ${INDEX_FILE} and its parts).`;
+const CONTENTS = say`A model folder holds config.json, tokenizer.json and ${SINGLE_FILE} (or ${INDEX_FILE} and its parts).`;
 
 /** Opens and checks a model folder; throws one sentence naming file, field, found and expected. */
 export async function openCheckpoint(dir: string): Promise<Checkpoint> {
@@ -48,7 +47,9 @@ function checkedCheckpoint(dir: string, config: ModelConfig, files: Safetensors[
     for (const [name, entry] of file.entries) {
       const twin = located.get(name);
       if (twin) {
-        throw new Error(`${file.path}: ${name}: found also in ${twin.file.path}, expected once.`);
+        throw new Fault(
+          say`${file.path}: ${name}: found also in ${twin.file.path}, expected once.`,
+        );
       }
       located.set(name, { file, entry });
     }
@@ -67,7 +68,7 @@ function checkedCheckpoint(dir: string, config: ModelConfig, files: Safetensors[
 
   const find = (name: string): Located => {
     const found = tensors.get(name);
-    if (!found) throw new Error(`${dir}: ${name} is not a tensor of this model.`);
+    if (!found) throw new Fault(say`${dir}: ${name} is not a tensor of this model.`);
     return found;
   };
   return {
@@ -102,25 +103,27 @@ function checked(
 ): Located {
   const found = located.get(name);
   if (!found) {
-    throw new Error(
-      `${dir}: ${name}: found nothing, expected ${dtypes.join(' or ')} ${shown(shape)}. ` +
-        'config.json and the weights do not belong together, or a part is missing.',
+    throw new Fault(
+      say`${dir}: ${name}: found nothing, expected ${either(dtypes)} ${shown(shape)}. config.json and the weights do not belong together, or a part is missing.`,
     );
   }
   const { file, entry } = found;
   if (entry.shape.length !== shape.length || entry.shape.some((n, i) => n !== shape[i])) {
-    throw new Error(
-      `${file.path}: ${name}: shape: found ${shown(entry.shape)}, expected ${shown(shape)}. ` +
-        'config.json and the weights do not belong together.',
+    throw new Fault(
+      say`${file.path}: ${name}: shape: found ${shown(entry.shape)}, expected ${shown(shape)}. config.json and the weights do not belong together.`,
     );
   }
   if (!dtypes.some((dtype) => dtype === entry.dtype)) {
-    throw new Error(
-      `${file.path}: ${name}: dtype: found ${entry.dtype}, expected ${dtypes.join(' or ')}. ` +
-        'Convert the weights, or state their quantization in config.json.',
+    throw new Fault(
+      say`${file.path}: ${name}: dtype: found ${entry.dtype}, expected ${either(dtypes)}. Convert the weights, or state their quantization in config.json.`,
     );
   }
   return found;
+}
+
+/** One of these. */
+function either(names: readonly string[]): Place {
+  return names.reduce<Place>((all, name) => (all === '' ? name : say`${all} or ${name}`), '');
 }
 
 /** Only entries that passed `checked` get here, so the dtype is one of ours. */
@@ -148,7 +151,7 @@ async function fileNames(dir: string): Promise<string[]> {
   for (const [tensor] of weightMap.all()) {
     const name = weightMap.string(tensor);
     if (!/^[\w-][\w.-]*\.safetensors$/.test(name)) {
-      throw weightMap.fault(tensor, 'the name of a .safetensors file in the same folder');
+      throw weightMap.fault(tensor, say`the name of a .safetensors file in the same folder`);
     }
     names.add(name);
   }
@@ -167,7 +170,7 @@ async function openPart(path: string): Promise<Safetensors> {
     return await Safetensors.open(path);
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error;
-    throw new Error(`${path}: cannot be read (${error.message}). ${CONTENTS}`, { cause: error });
+    throw unreadable(path, error, CONTENTS);
   }
 }
 

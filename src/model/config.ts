@@ -2,6 +2,7 @@
  * config.json to a checked ModelConfig. Formats: `lckv-llama`, plain `llama`, and the first
  * paper's `opt-llama` / `cla-llama` / `group-opt-llama` (lckv.md section 1). Pure; no file access.
  */
+import { Fault, say, sentenceOf } from '../sentence';
 import { Fields, shown } from './fields';
 import {
   layerGroups,
@@ -72,7 +73,7 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
   const modelType = fields.string('model_type');
   const parseLayout = layouts.get(modelType);
   if (!parseLayout) {
-    throw fields.fault('model_type', `one of ${[...layouts.keys()].join(', ')}`);
+    throw fields.fault('model_type', say`one of ${[...layouts.keys()].join(', ')}`);
   }
   rejectUnsupported(fields);
 
@@ -186,20 +187,20 @@ function layerTypes(
   try {
     return parse(text);
   } catch (error) {
-    throw fields.fault('layer_types', 'a layer layout', `In it, ${(error as Error).message}.`);
+    throw fields.fault('layer_types', say`a layer layout`, say`In it, ${sentenceOf(error)}.`);
   }
 }
 
 function rejectUnsupported(fields: Fields): void {
   if (fields.string('hidden_act', 'silu') !== 'silu') {
-    throw fields.fault('hidden_act', `"silu"`, 'Other activations are not supported.');
+    throw fields.fault('hidden_act', `"silu"`, say`Other activations are not supported.`);
   }
   if (fields.raw('rope_scaling') !== undefined) {
-    throw fields.fault('rope_scaling', 'null', 'Scaled rotary embeddings are not supported.');
+    throw fields.fault('rope_scaling', 'null', say`Scaled rotary embeddings are not supported.`);
   }
   for (const name of ['attention_bias', 'mlp_bias']) {
     if (fields.boolean(name, false)) {
-      throw fields.fault(name, 'false', 'Bias vectors are not supported.');
+      throw fields.fault(name, 'false', say`Bias vectors are not supported.`);
     }
   }
 }
@@ -212,14 +213,14 @@ function parseSizes(fields: Fields): Sizes {
   const heads = fields.integer('num_attention_heads', 1, MAX.heads);
   const kvHeads = fields.integer('num_key_value_heads', 1, heads, heads);
   if (heads % kvHeads !== 0) {
-    throw fields.fault('num_key_value_heads', `a divisor of num_attention_heads (${heads})`);
+    throw fields.fault('num_key_value_heads', say`a divisor of num_attention_heads (${heads})`);
   }
   const headDim = fields.integer('head_dim', 1, MAX.headDim, hiddenSize / heads);
   if (headDim % 8 !== 0) {
-    throw fields.fault('head_dim', 'a multiple of 8', `It comes to ${headDim}.`);
+    throw fields.fault('head_dim', say`a multiple of 8`, say`It comes to ${headDim}.`);
   }
   if (heads * headDim > MAX.hidden) {
-    throw fields.fault('head_dim', `at most ${MAX.hidden} for all ${heads} heads together`);
+    throw fields.fault('head_dim', say`at most ${MAX.hidden} for all ${heads} heads together`);
   }
   return { hiddenSize, intermediateSize, heads, kvHeads, headDim };
 }
@@ -230,7 +231,7 @@ function parseRopeTheta(fields: Fields, file: string): number {
   if (parameters === undefined) return fields.positive('rope_theta', 10_000);
   const rope = new Fields(parameters, `${file}: rope_parameters`);
   if (rope.string('rope_type', 'default') !== 'default') {
-    throw rope.fault('rope_type', '"default"', 'Scaled rotary embeddings are not supported.');
+    throw rope.fault('rope_type', '"default"', say`Scaled rotary embeddings are not supported.`);
   }
   return rope.positive('rope_theta', 10_000);
 }
@@ -243,7 +244,7 @@ function parseQuantization(
   const found = fields.raw('quantization');
   if (found === undefined) {
     if (fields.raw('quantization_config') === undefined) return null;
-    throw fields.fault('quantization_config', 'nothing', 'Use the plain float checkpoint.');
+    throw fields.fault('quantization_config', say`nothing`, say`Use the plain float checkpoint.`);
   }
   const quantization = new Fields(found, `${file}: quantization`);
   if (quantization.string('format') !== 'int8-group') {
@@ -257,9 +258,8 @@ function parseQuantization(
   };
   for (const [name, count] of Object.entries(columns)) {
     if (count % groupSize !== 0) {
-      throw new Error(
-        `${file}: ${name}: found ${shown(count)}, expected a multiple of the quantization's ` +
-          `group_size ${groupSize}.`,
+      throw new Fault(
+        say`${file}: ${name}: found ${shown(count)}, expected a multiple of the quantization's group_size ${groupSize}.`,
       );
     }
   }

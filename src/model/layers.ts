@@ -2,6 +2,7 @@
  * Whose keys and values each layer reads: the `layer_types` formats of the LCKV family and the
  * order in which layers have to be run (lckv.md sections 1.2, 1.4 and 3.1). Pure.
  */
+import { Fault, say } from '../sentence';
 
 /** One entry of `layer_types`. */
 export interface LayerReads {
@@ -23,14 +24,14 @@ export function parseLayerTypes(text: string, layerCount: number): LayerReads[] 
   return entries(text, layerCount).map((part, layer) => {
     const match = /^(\d{1,6})(s?)$/.exec(part);
     if (!match) {
-      throw new Error(
-        `entry ${layer} is '${part}', expected a layer number, optionally followed by 's'`,
+      throw new Fault(
+        say`entry ${layer} is '${part}', expected a layer number, optionally followed by 's'`,
       );
     }
     const reads = Number(match[1]);
     if (reads >= layerCount) {
-      throw new Error(
-        `entry ${layer} is '${part}', expected a layer number from 0 to ${layerCount - 1}`,
+      throw new Fault(
+        say`entry ${layer} is '${part}', expected a layer number from 0 to ${layerCount - 1}`,
       );
     }
     return { reads, windowed: match[2] === 's' };
@@ -41,8 +42,8 @@ export function parseLayerTypes(text: string, layerCount: number): LayerReads[] 
 export function parseOptLayerTypes(text: string, layerCount: number, target: number): LayerReads[] {
   return roles(text, layerCount).map((role, layer) => {
     if (role === 2 && layer !== target) {
-      throw new Error(
-        `entry ${layer} is 2 (the target layer), but target_layer names layer ${target}`,
+      throw new Fault(
+        say`entry ${layer} is 2 (the target layer), but target_layer names layer ${target}`,
       );
     }
     return { reads: role === 1 ? target : layer, windowed: false };
@@ -54,7 +55,7 @@ export function parseClaLayerTypes(text: string, layerCount: number): LayerReads
   let below = -1;
   return roles(text, layerCount).map((role, layer) => {
     if (role !== 1) below = layer;
-    if (below < 0) throw new Error('entry 0 is 1, but no layer below it has keys and values');
+    if (below < 0) throw new Fault(say`entry 0 is 1, but no layer below it has keys and values`);
     return { reads: below, windowed: false };
   });
 }
@@ -79,14 +80,15 @@ export function layerGroups(reads: readonly number[]): LayerGroup[] {
 function entries(text: string, layerCount: number): string[] {
   const parts = text.split('_');
   if (parts.length !== layerCount) {
-    throw new Error(`${parts.length} entries, expected ${layerCount} (num_hidden_layers)`);
+    throw new Fault(say`${parts.length} entries, expected ${layerCount} (num_hidden_layers)`);
   }
   return parts;
 }
 
 function roles(text: string, layerCount: number): number[] {
   return entries(text, layerCount).map((part, layer) => {
-    if (!/^[012]$/.test(part)) throw new Error(`entry ${layer} is '${part}', expected 0, 1 or 2`);
+    if (!/^[012]$/.test(part))
+      throw new Fault(say`entry ${layer} is '${part}', expected 0, 1 or 2`);
     return Number(part);
   });
 }

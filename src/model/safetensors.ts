@@ -4,6 +4,7 @@
  * Knows nothing of models.
  */
 import { open, type FileHandle } from 'node:fs/promises';
+import { Fault, join, say } from '../sentence';
 import { Fields, shown } from './fields';
 
 /** Where one tensor's bytes lie in the file. `shape` is row-major, outermost first. */
@@ -29,6 +30,8 @@ const MAX_HEADER_BYTES = 100_000_000;
 
 /** The header starts after its length, a little-endian u64. */
 const LENGTH_BYTES = 8;
+
+const DAMAGED = say`The file is cut or damaged; download it again.`;
 
 /** Node reads at most 2 GiB at once. */
 const MAX_READ_BYTES = 1 << 30;
@@ -62,7 +65,7 @@ export class Safetensors {
   /** A fresh copy of bytes [begin, end) of a tensor, little-endian, aligned to 8 bytes. */
   async read(name: string, begin = 0, end?: number): Promise<Uint8Array> {
     const entry = this.entries.get(name);
-    if (!entry) throw new Error(`${this.path}: found no tensor '${name}'.`);
+    if (!entry) throw new Fault(say`${this.path}: found no tensor '${name}'.`);
     const bytes = new Uint8Array((end ?? entry.sizeBytes) - begin);
     await readFully(this.handle, bytes, entry.begin + begin, `${this.path}: ${name}`);
     return bytes;
@@ -83,9 +86,8 @@ async function readFully(
     const length = Math.min(bytes.length - done, MAX_READ_BYTES);
     const { bytesRead } = await handle.read(bytes, done, length, begin + done);
     if (bytesRead === 0) {
-      throw new Error(
-        `${what}: the file ended after ${done} bytes, expected ${bytes.length}. ` +
-          'It was cut while it was open; download it again.',
+      throw new Fault(
+        say`${what}: the file ended after ${done} bytes, expected ${bytes.length}. It was cut while it was open; download it again.`,
       );
     }
     done += bytesRead;
@@ -96,20 +98,19 @@ async function readEntries(
   handle: FileHandle,
   path: string,
 ): Promise<Map<string, SafetensorsEntry>> {
-  const again = 'The file is cut or damaged; download it again.';
   const { size } = await handle.stat();
   if (size < LENGTH_BYTES) {
-    throw new Error(`${path}: found ${size} bytes, expected at least ${LENGTH_BYTES}. ${again}`);
+    const wrong = say`${path}: found ${size} bytes, expected at least ${LENGTH_BYTES}.`;
+    throw new Fault(join(wrong, DAMAGED));
   }
   const start = new Uint8Array(LENGTH_BYTES);
   await readFully(handle, start, 0, `${path}: header length`);
   const headerBytes = new DataView(start.buffer).getBigUint64(0, true);
   const mostBytes = Math.min(MAX_HEADER_BYTES, size - LENGTH_BYTES);
   if (headerBytes > mostBytes) {
-    throw new Error(
-      `${path}: header length: found ${headerBytes}, expected at most ${mostBytes} ` +
-        `(the file has ${size} bytes). ${again}`,
-    );
+    const found = String(headerBytes);
+    const wrong = say`${path}: header length: found ${found}, expected at most ${mostBytes} (the file has ${size} bytes).`;
+    throw new Fault(join(wrong, DAMAGED));
   }
   const header = new Uint8Array(Number(headerBytes));
   await readFully(handle, header, LENGTH_BYTES, `${path}: header`);
@@ -131,16 +132,16 @@ function parseHeader(
     text = new TextDecoder('utf-8', { fatal: true }).decode(header);
     json = JSON.parse(text) as unknown;
   } catch (error) {
-    throw new Error(
-      `${path}: header: found ${header.length} bytes that are not UTF-8 JSON, expected a JSON ` +
-        `object (${(error as Error).message}). The file is damaged; download it again.`,
+    const { message } = error as Error;
+    throw new Fault(
+      say`${path}: header: found ${header.length} bytes that are not UTF-8 JSON, expected a JSON object (${message}). The file is damaged; download it again.`,
       { cause: error },
     );
   }
   const tensors = new Fields(json, `${path}: header`).all();
   const repeated = firstRepeated(topLevelKeys(text));
   if (repeated !== undefined) {
-    throw new Error(`${path}: ${repeated}: found twice in the header, expected once.`);
+    throw new Fault(say`${path}: ${repeated}: found twice in the header, expected once.`);
   }
   const entries = new Map<string, SafetensorsEntry>();
   for (const [name, value] of tensors) {
@@ -153,34 +154,34 @@ function parseHeader(
 function parseEntry(fields: Fields, dataBegin: number, fileBytes: number): SafetensorsEntry {
   const dtype = fields.string('dtype');
   const numberBytes = dtypeBytes.get(dtype);
-  if (!numberBytes) throw fields.fault('dtype', `one of ${[...dtypeBytes.keys()].join(', ')}`);
+  if (!numberBytes) throw fields.fault('dtype', say`one of ${[...dtypeBytes.keys()].join(', ')}`);
 
   const isSize = (value: unknown): value is number =>
     Number.isSafeInteger(value) && (value as number) >= 0;
   const shape = fields.raw('shape');
   if (!Array.isArray(shape) || shape.length > 8 || !shape.every(isSize)) {
-    throw fields.fault('shape', 'at most 8 whole numbers');
+    throw fields.fault('shape', say`at most 8 whole numbers`);
   }
   const sizeBytes = shape.reduce((product, length) => product * length, numberBytes);
 
   const offsets = fields.raw('data_offsets');
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw fields.fault('data_offsets', 'two whole numbers');
+    throw fields.fault('data_offsets', say`two whole numbers`);
   }
   const [from, to] = offsets;
   const dataBytes = fileBytes - dataBegin;
   if (from > to || to > dataBytes) {
     throw fields.fault(
       'data_offsets',
-      `an ascending pair of at most ${dataBytes}, the bytes after the header`,
-      'The file is cut or damaged; download it again.',
+      say`an ascending pair of at most ${dataBytes}, the bytes after the header`,
+      DAMAGED,
     );
   }
   // A product beyond 2^53 is inexact, but then far larger than any file.
   if (to - from !== sizeBytes) {
     throw fields.fault(
       'data_offsets',
-      `a span of ${sizeBytes} bytes for ${dtype} ${shown(shape)}, not ${to - from}`,
+      say`a span of ${sizeBytes} bytes for ${dtype} ${shown(shape)}, not ${to - from}`,
     );
   }
   return { dtype, shape, begin: dataBegin + from, sizeBytes };
@@ -199,15 +200,15 @@ function checkTiling(
   );
   for (const [name, { begin, sizeBytes }] of byOffset) {
     if (begin !== end) {
-      throw new Error(
-        `${path}: ${name}: data_offsets: found begin ${begin - dataBegin}, expected ` +
-          `${end - dataBegin} (the data has ${begin < end ? 'an overlap' : 'a hole'}).`,
+      const fault = begin < end ? say`an overlap` : say`a hole`;
+      throw new Fault(
+        say`${path}: ${name}: data_offsets: found begin ${begin - dataBegin}, expected ${end - dataBegin} (the data has ${fault}).`,
       );
     }
     end = begin + sizeBytes;
   }
   if (end !== fileBytes) {
-    throw new Error(`${path}: found ${fileBytes} bytes, expected ${end} by its header.`);
+    throw new Fault(say`${path}: found ${fileBytes} bytes, expected ${end} by its header.`);
   }
 }
 

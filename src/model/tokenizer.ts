@@ -4,6 +4,7 @@
  */
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { join } from 'node:path';
+import { Fault, say } from '../sentence';
 import { Fields, readJsonFile } from './fields';
 
 /** Turns token ids into text one by one. */
@@ -36,7 +37,8 @@ export class Tokenizer {
   /** Reads `tokenizer.json` of a model folder. */
   static async open(dir: string): Promise<Tokenizer> {
     const path = join(dir, 'tokenizer.json');
-    return Tokenizer.fromJson(await readJsonFile(path, 'A model folder holds a tokenizer.'), path);
+    const purpose = say`A model folder holds a tokenizer.`;
+    return Tokenizer.fromJson(await readJsonFile(path, purpose), path);
   }
 
   /** Builds a tokenizer from a parsed tokenizer.json; `file` is named in errors. */
@@ -52,9 +54,9 @@ export class Tokenizer {
       // Without its special tokens the library cannot find them in text.
       library = new Library({ ...Object.fromEntries(fields.all()), added_tokens: plain }, {});
     } catch (error) {
-      throw new Error(
-        `${file}: found a tokenizer that cannot be used (${(error as Error).message}), ` +
-          'expected one in the format of Hugging Face tokenizers.',
+      const { message } = error as Error;
+      throw new Fault(
+        say`${file}: found a tokenizer that cannot be used (${message}), expected one in the format of Hugging Face tokenizers.`,
         { cause: error },
       );
     }
@@ -206,7 +208,7 @@ interface AddedToken {
 
 function parseAddedTokens(fields: Fields, file: string): AddedToken[] {
   const found = fields.raw('added_tokens') ?? [];
-  if (!Array.isArray(found)) throw fields.fault('added_tokens', 'a list');
+  if (!Array.isArray(found)) throw fields.fault('added_tokens', say`a list`);
   return found.map((source: unknown, index) => {
     const token = new Fields(source, `${file}: added_tokens[${index}]`);
     return {

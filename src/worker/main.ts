@@ -3,6 +3,7 @@
  * uses the process's channel. Started by the host with `fork(..., { serialization: 'advanced' })`.
  */
 import type { FromWorker, LoadStep, ToWorker } from '../protocol';
+import { sentenceOf } from '../sentence';
 import { messageId, parseMessage } from './message';
 import { Session } from './session';
 import type { Completed } from './turn';
@@ -18,7 +19,7 @@ function send(message: FromWorker): void {
 }
 
 function fail(id: number | null, error: unknown): void {
-  send({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) });
+  send({ kind: 'failed', id, sentence: sentenceOf(error) });
 }
 
 function receive(message: ToWorker): Promise<void> | void {
@@ -55,7 +56,7 @@ async function load(message: ToWorker & { kind: 'load' }): Promise<void> {
     const opened = await Session.open(message.modelDir, { ...message, onProgress, signal });
     if (signal.aborted) return opened.dispose();
     session = opened;
-    void opened.lost.then((sentence) => leave(sentence));
+    void opened.lost.then(leave);
     send({ kind: 'ready', device: opened.device, model: opened.info() });
   });
   loading = { abort, settled: settled.catch(() => {}) };

@@ -19,6 +19,7 @@ import {
   type PrecisionChoice,
   type WorkerStats,
 } from '../protocol';
+import { Fault, say } from '../sentence';
 import { decodeChoices, type Reader } from './choices';
 import { Confidence } from './confidence';
 import { modelFacts } from './facts';
@@ -115,8 +116,8 @@ export class Session {
     return this.gpu.info;
   }
 
-  /** Resolves with a sentence when the device is lost; the session is then of no more use. */
-  get lost(): Promise<string> {
+  /** Resolves with what to say when the device is lost; the session is then of no more use. */
+  get lost(): Promise<Fault> {
     return this.gpu.lost;
   }
 
@@ -297,9 +298,8 @@ function contextTokens(asked: number | null, config: ModelConfig, device: Device
 
 function assertFits(tokenizer: Tokenizer, { dir, config }: Checkpoint): void {
   if (tokenizer.size > config.vocabSize) {
-    throw new Error(
-      `${dir}/tokenizer.json: found ${tokenizer.size} tokens, expected at most ` +
-        `${config.vocabSize} (vocab_size in config.json). The two do not belong together.`,
+    throw new Fault(
+      say`${dir}/tokenizer.json: found ${tokenizer.size} tokens, expected at most ${config.vocabSize} (vocab_size in config.json). The two do not belong together.`,
     );
   }
 }

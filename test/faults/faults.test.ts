@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { driverRemedy } from '../../src/engine/gpu';
+import { english } from '../../src/sentence';
 import { seededRandom } from '../../src/engine/sample';
 import { describeStatus } from '../../src/host/status/status';
 import type { WorkerOptions } from '../../src/host/worker/options';
@@ -61,8 +62,9 @@ describe('faults', function () {
   function modelSays(): string {
     const { state } = editor.relay;
     assert.ok(state.kind === 'ready' && state.model.reduced);
-    assert.ok(describeStatus(state).tooltip.includes(state.model.reduced));
-    return state.model.reduced;
+    const reduced = english(state.model.reduced);
+    assert.ok(describeStatus(state).tooltip.includes(reduced));
+    return reduced;
   }
 
   it('a kill while the model loads', async () => {
@@ -212,7 +214,7 @@ describe('faults', function () {
     const happened = 'says what to install; tries again when told to';
     await survived('driver missing', 'VK_DRIVER_FILES=/nowhere', happened);
     for (const platform of ['linux', 'win32', 'darwin']) {
-      const happened = `"${driverRemedy(platform)}"`;
+      const happened = `"${english(driverRemedy(platform))}"`;
       addRow({ fault: 'driver missing', injected: `its words on ${platform}`, happened });
     }
   });

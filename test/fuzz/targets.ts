@@ -11,6 +11,7 @@ import { Safetensors } from '../../src/model/safetensors';
 import { modelTensors } from '../../src/model/tensors';
 import { Tokenizer } from '../../src/model/tokenizer';
 import { GREEDY } from '../../src/protocol';
+import { say } from '../../src/sentence';
 import { BlockExtent, LineExtent } from '../../src/text/extent';
 import { trimCompletion } from '../../src/text/trim';
 import { completionWindow } from '../../src/text/window';
@@ -82,7 +83,7 @@ const FROM_WORKER = [
   { kind: 'loading', fraction: 0.5, what: 'weights' },
   { kind: 'text', id: 1, text: 'a' },
   { kind: 'done', id: 1, reason: 'end', timings: {} },
-  { kind: 'failed', id: 1, message: 'No.' },
+  { kind: 'failed', id: 1, sentence: say`${'a'}: found ${1}, expected ${say`a list`}.` },
   { kind: 'pong' },
 ];
 

@@ -13,32 +13,37 @@ interface Room {
 
 const NODE = 'node:[\\w/]+';
 const rooms: Record<string, Room> = {
-  'src/protocol': { imports: [], packages: /^$/ },
+  'src/sentence': { imports: [], packages: /^$/ },
+  'src/protocol': { imports: ['src/sentence'], packages: /^$/ },
   'src/text': { imports: [], packages: /^$/ },
   'src/syntax': {
     imports: ['src/text'],
     packages: new RegExp(`^(${NODE}|web-tree-sitter)$`),
   },
   'src/hub': {
-    imports: ['src/model/config', 'src/model/fields'],
+    imports: ['src/sentence', 'src/model/config', 'src/model/fields'],
     packages: new RegExp(`^${NODE}$`),
   },
-  'src/model': { imports: [], packages: new RegExp(`^(${NODE}|@huggingface/tokenizers)$`) },
+  'src/model': {
+    imports: ['src/sentence'],
+    packages: new RegExp(`^(${NODE}|@huggingface/tokenizers)$`),
+  },
   'src/engine': {
-    imports: ['shaders'],
+    imports: ['src/sentence', 'shaders'],
     types: ['src/protocol', 'src/model/config', 'src/model/source'],
     packages: /^webgpu$/,
   },
   'src/worker': {
-    imports: ['src/protocol', 'src/engine', 'src/model', 'src/text'],
+    imports: ['src/sentence', 'src/protocol', 'src/engine', 'src/model', 'src/text'],
     packages: new RegExp(`^${NODE}$`),
   },
   'src/host/worker': {
-    imports: ['src/protocol'],
+    imports: ['src/sentence', 'src/protocol'],
     packages: new RegExp(`^(${NODE}|@vscode/l10n)$`),
   },
   'src/host/models': {
     imports: [
+      'src/sentence',
       'src/hub',
       'models',
       'src/host/worker',
@@ -62,7 +67,7 @@ const rooms: Record<string, Room> = {
     packages: new RegExp(`^(${NODE}|vscode|@vscode/l10n)$`),
   },
   'src/host/status': {
-    imports: ['src/protocol', 'src/host/worker', 'src/host/suggest'],
+    imports: ['src/sentence', 'src/protocol', 'src/host/worker', 'src/host/suggest'],
     packages: /^(vscode|@vscode\/l10n)$/,
   },
   'src/host': {

@@ -23,7 +23,7 @@ const SCRIPT = `
       done(id, 'end');
     },
     wait: () => {},
-    fail: (id) => process.send({ kind: 'failed', id, message: 'No such token.' }),
+    fail: (id) => process.send({ kind: 'failed', id, sentence: { template: 'No such token.', places: [] } }),
     garbage: (id) => {
       for (const message of [null, 7, 'text', [], {}, { kind: 'what' }, { kind: 'toString' },
         { kind: 'text', id: 'x' }, { kind: 'text', id: 999, text: 'lost' }, { kind: 'done', id }])
@@ -32,7 +32,7 @@ const SCRIPT = `
     },
     print: (id) => { console.log('to stdout'); console.error('to stderr'); done(id, 'end'); },
     exit: () => process.exit(3),
-    lost: () => { process.send({ kind: 'failed', id: null, message: 'The device was lost.' }); },
+    lost: () => { process.send({ kind: 'failed', id: null, sentence: { template: 'The device was lost.', places: [] } }); },
   };
   const waiting = new Set();
   process.on('disconnect', () => process.exit());
@@ -40,7 +40,7 @@ const SCRIPT = `
     if (message.kind === 'load') {
       if (message.modelDir === 'deadly') process.exit(1);
       if (message.modelDir === 'broken')
-        return process.send({ kind: 'failed', id: null, message: 'There is no model.' });
+        return process.send({ kind: 'failed', id: null, sentence: { template: 'There is no model.', places: [] } });
       process.send({ kind: 'loading', fraction: 0.5, what: 'weights' });
       process.send({ kind: 'ready', device: {}, model: { name: message.modelDir } });
     } else if (message.kind === 'complete') {

@@ -1,14 +1,27 @@
 import { strict as assert } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { config, t } from '@vscode/l10n';
 import ts from 'typescript';
+import { parseConfig } from '../../src/model/config';
+import { english, phrase, sentenceOf } from '../../src/sentence';
 
 type Texts = Record<string, string>;
 
 const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Texts;
 const placeholders = (text: string) => (text.match(/\{\d+\}/g) ?? []).sort().join(' ');
 
-/** The texts that a file has translated: first arguments of `t` and `vscode.l10n.t`. */
+/** A template literal as `say` makes a template of it. */
+function templateOf(literal: ts.TemplateLiteral): string {
+  if (ts.isNoSubstitutionTemplateLiteral(literal)) return literal.text;
+  const spans = literal.templateSpans.map((span, i) => `{${i}}${span.literal.text}`);
+  return [literal.head.text, ...spans].join('');
+}
+
+const isSaid = (node: ts.Node, file: ts.SourceFile): node is ts.TaggedTemplateExpression =>
+  ts.isTaggedTemplateExpression(node) && node.tag.getText(file) === 'say';
+
+/** The texts that a file has translated: arguments of `t` and `vscode.l10n.t`, literals of `say`. */
 function translated(name: string, source: string): string[] {
   const file = ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true);
   const found: string[] = [];
@@ -18,6 +31,7 @@ function translated(name: string, source: string): string[] {
       assert.ok(ts.isStringLiteralLike(text), `${name}: ${node.getText(file)} is not a literal`);
       found.push(text.text);
     }
+    if (isSaid(node, file)) found.push(templateOf(node.template));
     ts.forEachChild(node, visit);
   };
   visit(file);
@@ -59,19 +73,56 @@ function untranslated(name: string, source: string): string[] {
   return found;
 }
 
-function hostSources(): [string, string][] {
-  const files = readdirSync('src/host', { recursive: true, encoding: 'utf8' });
-  return files
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => [name.replaceAll('\\', '/'), readFileSync(join('src/host', name), 'utf8')]);
+/** Where an error is a caller's mistake that no user can make. */
+const INTERNAL = /^(engine\/engine|model\/prompt|worker\/(main|message))\.ts$/;
+
+/** Plain words in the errors that a file makes. */
+function plainErrors(name: string, source: string): string[] {
+  const file = ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true);
+  const found: string[] = [];
+  const inError = (node: ts.Node): void => {
+    if (isSaid(node, file)) return void node.template.forEachChild(inError);
+    if (ts.isStringLiteralLike(node) && PROSE.test(node.text)) found.push(node.text);
+    if (ts.isTemplateExpression(node)) {
+      const words = templateOf(node);
+      if (PROSE.test(words)) found.push(words);
+    }
+    ts.forEachChild(node, inError);
+  };
+  const visit = (node: ts.Node) => {
+    const isError =
+      (ts.isNewExpression(node) && ERROR.test(node.expression.getText(file))) ||
+      (ts.isCallExpression(node) && /\.fault$/.test(node.expression.getText(file)));
+    if (isError) node.arguments?.forEach(inError);
+    else ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
 }
 
-const translatedByHost = () => new Set(hostSources().flatMap((file) => translated(...file)));
+const ERROR = /(Error|Fault|Refusal|Failure|WrongBytes)$/;
+
+function sources(room: string): [string, string][] {
+  const files = readdirSync(join('src', room), { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => [name.replaceAll('\\', '/'), readFileSync(join('src', room, name), 'utf8')]);
+}
+
+const hostSources = () => sources('host');
+/** Files of the rooms that know no editor, and so only say what the host translates. */
+const otherSources = () =>
+  ['model', 'engine', 'hub', 'worker'].flatMap((room) =>
+    sources(room).map(([name, source]): [string, string] => [`${room}/${name}`, source]),
+  );
+
+const allTranslated = () =>
+  new Set([...hostSources(), ...otherSources()].flatMap((file) => translated(...file)));
 
 describe('translations into German', () => {
   it('has every text of the extension, and none that is gone', () => {
     const german = readJson('l10n/bundle.l10n.de.json');
-    assert.deepEqual(Object.keys(german).sort(), [...translatedByHost()].sort());
+    assert.deepEqual(Object.keys(german).sort(), [...allTranslated()].sort());
     for (const [text, own] of Object.entries(german))
       assert.equal(placeholders(own), placeholders(text), text);
   });
@@ -103,6 +154,43 @@ describe('translations into German', () => {
       .filter(([name]) => !UNREAD.test(name))
       .flatMap(([name, source]) => untranslated(name, source).map((text) => `${name}: ${text}`));
     assert.deepEqual(left, []);
+  });
+
+  it('leaves no error of the engine, the models and the hub in plain words', () => {
+    const plain = otherSources()
+      .filter(([name]) => !INTERNAL.test(name))
+      .flatMap(([name, source]) => plainErrors(name, source).map((text) => `${name}: ${text}`));
+    assert.deepEqual(plain, []);
+  });
+
+  it('says an error with all that it names in German', () => {
+    const wrong = { model_type: 'llama', hidden_size: 8 };
+    config({ contents: readJson('l10n/bundle.l10n.de.json') });
+    try {
+      parseConfig(wrong, 'config.json');
+      assert.fail('it was taken');
+    } catch (error) {
+      assert.equal(
+        phrase(sentenceOf(error), t),
+        'config.json: intermediate_size: nichts gefunden, erwartet: eine ganze Zahl von 1 bis 262144.',
+      );
+      const unknown = sentenceOf(new Error('{0} broke'));
+      assert.equal(phrase(unknown, t), '{0} broke');
+      assert.equal(english(unknown), '{0} broke');
+    } finally {
+      config({ contents: {} });
+    }
+  });
+
+  it('notices plain words in an error', () => {
+    const source = `
+      throw new Fault(say\`good \${n} words \${'not these'}\`, { cause });
+      throw fields.fault('name', 'some words', say\`more words\`);
+      throw new RangeError(\`\${n} tokens hold nothing\`);
+      log('words of no error');`;
+    const expected = ['not these', 'some words', '{0} tokens hold nothing'];
+    assert.deepEqual(plainErrors('a.ts', source), expected);
+    assert.deepEqual(translated('a.ts', source), ['good {0} words {1}', 'more words']);
   });
 
   it('notices plain words', () => {

@@ -9,6 +9,7 @@ import {
   quantizeInt8,
 } from '../../src/engine/quantize';
 import { seededRandom } from '../../src/engine/sample';
+import { english } from '../../src/sentence';
 import { normal, randomSource } from '../random-source';
 
 const MB = 1e6;
@@ -165,7 +166,7 @@ describe('memory of a model', () => {
     ]);
     assert.deepEqual(all, expected);
     assert.equal(plansFor('f16', null).length, 2);
-    const said = plansFor('auto', null).map(({ reduced }) => reduced);
+    const said = plansFor('auto', null).map(({ reduced }) => reduced && english(reduced));
     assert.equal(said[0], null);
     assert.match(said[1]!, /it sees 256 tokens instead of 512\.$/);
     assert.match(said[5]!, /weights are kept as int8 and it sees 256 tokens/);

@@ -20,7 +20,7 @@ const SCRIPT = `
       setTimeout(() => {
         if (name === 'deadly') process.exit(1);
         if (name === 'broken')
-          return process.send({ kind: 'failed', id: null, message: 'There is no model.' });
+          return process.send({ kind: 'failed', id: null, sentence: { template: 'There is no model.', places: [] } });
         const model = { name, weightBytes: 1000 + message.inUseBytes, kvBytesPerToken: 2, contextTokens: 10 };
         process.send({ kind: 'ready', device: {}, model });
       }, 100);

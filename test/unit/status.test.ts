@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { DeviceInfo, ModelInfo, Timings } from '../../src/protocol';
+import { english, say } from '../../src/sentence';
 import { describeStatus, LINKED_COMMANDS, type Status } from '../../src/host/status/status';
 
 const device: DeviceInfo = {
@@ -59,9 +60,9 @@ describe('describeStatus', () => {
   });
 
   it('says what was made smaller for want of memory', () => {
-    const reduced = 'Memory is short for this model, so its weights are kept as int8.';
+    const reduced = say`Memory is short for this model, so ${say`its weights are kept as ${'int8'}`}.`;
     const { tooltip } = describeStatus({ ...ready, model: { ...model, reduced } });
-    assert.ok(tooltip.includes(reduced));
+    assert.ok(tooltip.includes(english(reduced)));
   });
 
   it('says what to do about an error', () => {

@@ -6,6 +6,7 @@ import { installModel } from '../../hub/install';
 import type { Progress } from '../../hub/meter';
 import type { Repository } from '../../hub/repository';
 import type { ModelStore } from '../../hub/store';
+import { phrase, sentenceOf } from '../../sentence';
 import type { Load } from '../worker/options';
 import type { WorkerRelay } from '../worker/relay';
 import { selectModel } from './selection';
@@ -186,8 +187,9 @@ export class Models {
         );
       }
     } catch (error) {
-      const { name, message } = error as Error;
-      if (name !== 'AbortError') this.complain(message, () => void this.download(id));
+      const message = phrase(sentenceOf(error), t);
+      if ((error as Error).name !== 'AbortError')
+        this.complain(message, () => void this.download(id));
       return false;
     }
     this.apply();

@@ -1,6 +1,7 @@
 // What the status bar says: one text for each state. Knows no editor.
 import { t } from '@vscode/l10n';
 import type { LoadStep, Timings } from '../../protocol';
+import { phrase } from '../../sentence';
 import type { WorkerState } from '../worker/state';
 import { describeSummary, type Summary } from '../suggest/statistics';
 
@@ -131,7 +132,7 @@ function readyTooltip(
       model.contextTokens,
     ),
   ];
-  if (model.reduced) paragraphs.push(model.reduced);
+  if (model.reduced) paragraphs.push(phrase(model.reduced, t));
   if (!model.fillInTheMiddle)
     paragraphs.push(
       t(

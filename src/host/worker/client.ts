@@ -3,6 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { t } from '@vscode/l10n';
 import type { CompletionRequest, Timings, ToWorker, WorkerStats } from '../../protocol';
+import { english, phrase, type Sentence } from '../../sentence';
 import { isFromWorker } from './message';
 import type { Load, WorkerOptions } from './options';
 import { forkWorker } from './process';
@@ -188,7 +189,7 @@ export class WorkerClient {
         break;
       }
       case 'failed':
-        this.failed(message.id, message.message);
+        this.failed(message.id, message.sentence);
         break;
       case 'pong':
         break;
@@ -203,8 +204,9 @@ export class WorkerClient {
     }
   }
 
-  private failed(id: number | null, message: string): void {
-    this.options.log(`worker failed: ${message}`);
+  private failed(id: number | null, sentence: Sentence): void {
+    this.options.log(`worker failed: ${english(sentence)}`);
+    const message = phrase(sentence, t);
     if (id !== null) {
       this.requests.fail(id, message);
       return;

@@ -1,5 +1,6 @@
 // What arrives from a worker, checked: one of another version must not break the host.
 import type { FromWorker } from '../../protocol';
+import { isSentence } from '../../sentence';
 
 /** Which fields a message must have, by kind. */
 const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
@@ -9,7 +10,7 @@ const FIELDS: Record<FromWorker['kind'], Record<string, string>> = {
   choices: { id: 'number', texts: 'object' },
   done: { id: 'number', reason: 'string', timings: 'object' },
   stats: { id: 'number', stats: 'object' },
-  failed: { message: 'string' },
+  failed: { sentence: 'object' },
   pong: {},
 };
 
@@ -21,6 +22,7 @@ export function isFromWorker(message: unknown): message is FromWorker {
   return (
     typeof kind === 'string' &&
     Object.hasOwn(FIELDS, kind) &&
-    Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type)
+    Object.entries(FIELDS[kind]).every(([name, type]) => typeof fields[name] === type) &&
+    (kind !== 'failed' || isSentence(fields.sentence))
   );
 }
