@@ -6,6 +6,7 @@ import { strict as assert } from 'node:assert';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom } from '../../src/engine/sample';
+import { Fault } from '../../src/sentence';
 import { tinyModel } from '../checkpoints';
 import { targets, type Target } from './targets';
 
@@ -42,7 +43,7 @@ describe('fuzz', function () {
     try {
       await run(seededRandom(seed));
     } catch (error) {
-      const isOurs = error instanceof Error && error.constructor === Error;
+      const isOurs = error instanceof Fault;
       assert.ok(isOurs, `${name}, LCKV_SEED=${seed}: ${(error as Error).stack ?? String(error)}`);
     }
     const { user, system } = process.cpuUsage(before);
