@@ -8,10 +8,8 @@
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
-import type { PrecisionChoice } from '../src/protocol';
-import { noiseSource } from './noise';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { madeUp, modelOptions } from './shapes';
 import { Trace } from './trace';
 
 /** What is measured at each length. */
@@ -28,10 +26,9 @@ export async function decode(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      tokens: { type: 'string', default: '128,512' },
+      ...modelOptions,
       layouts: { type: 'string', default: 'middle,w2,standard' },
-      shape: { type: 'string', default: 'bundled' },
-      precisions: { type: 'string', default: 'int8' },
+      tokens: { type: 'string', default: '128,512' },
       passes: { type: 'string', default: 'trained' },
       branches: { type: 'string', default: '0' },
       steps: { type: 'string' },
@@ -40,7 +37,6 @@ export async function decode(args: string[]): Promise<void> {
     },
   });
   const lengths = numbers(values.tokens);
-  const shape = shapeOf(values.shape);
   const gpu = await openGpu();
   const trace = new Trace(gpu.device);
   const work: Work = {
@@ -50,20 +46,16 @@ export async function decode(args: string[]): Promise<void> {
     repeats: Number(values.repeats),
   };
   const rows: Row[] = [];
-  const runs = values.layouts
-    .split(',')
-    .flatMap((name) => values.precisions.split(',').map((precision) => ({ name, precision })));
-  for (const { name, precision } of runs) {
-    const config = { ...shape, layer_types: layout(name, shape.num_hidden_layers) };
-    const engine = await Engine.load(gpu, noiseSource(config), {
-      precision: precision as PrecisionChoice,
+  for (const { names, source, precision } of madeUp(values)) {
+    const engine = await Engine.load(gpu, source, {
+      precision,
       chunkTokens: values.chunk === undefined ? undefined : Number(values.chunk),
       contextTokens: Math.max(...lengths) + (work.steps + 1) * Math.max(1, work.branches),
     });
     const dispatches = (await trace.of(() => engine.prefill([1]))).length;
     for (const tokens of lengths) {
       const measured = await measure(engine, tokens, work);
-      rows.push({ shape: values.shape, layout: name, precision, tokens, dispatches, ...measured });
+      rows.push({ ...names, tokens, dispatches, ...measured });
     }
     engine.dispose();
   }

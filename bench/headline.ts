@@ -8,10 +8,8 @@ import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
 import { cacheBytes } from '../src/engine/memory';
 import { MOST_ROWS } from '../src/engine/stage';
-import type { PrecisionChoice } from '../src/protocol';
-import { noiseSource } from './noise';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { madeUp, modelOptions } from './shapes';
 
 const MIB = 2 ** 20;
 
@@ -20,42 +18,42 @@ export async function headline(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
+      ...modelOptions,
       shape: { type: 'string', default: '1.1b' },
       layouts: { type: 'string', default: 'standard,w10,w2' },
-      precision: { type: 'string', default: 'f16' },
+      precisions: { type: 'string', default: 'f16' },
       tokens: { type: 'string', default: '1024' },
       steps: { type: 'string', default: '64' },
       budgets: { type: 'string', default: '1,2,4,8' },
     },
   });
-  const shape = shapeOf(values.shape);
   const steps = Number(values.steps);
   const slots = Number(values.tokens);
   const gpu = await openGpu();
   const rows: Row[] = [];
-  const standard = new Map<number, number>();
-  for (const name of values.layouts.split(',')) {
-    const source = noiseSource({ ...shape, layer_types: layout(name, shape.num_hidden_layers) });
+  const standard = new Map<string, number>();
+  for (const { names, source, precision } of madeUp(values)) {
+    const { layers } = source.config;
     const perSequence = cacheBytes(source.config, slots);
     const perStandard =
-      (perSequence / source.config.layers.filter(({ computesKv }) => computesKv).length) *
-      shape.num_hidden_layers;
+      (perSequence / layers.filter(({ computesKv }) => computesKv).length) * layers.length;
     const batches = numbers(values.budgets).map((held) => {
       const fit = Math.floor((held * perStandard) / perSequence);
       return { held, fit, batch: Math.min(MOST_ROWS, fit) };
     });
     const engine = await Engine.load(gpu, source, {
-      precision: values.precision as PrecisionChoice,
+      precision,
       contextTokens: Math.max(...batches.map(({ batch }) => batch)) * slots,
       snapshotBytes: 0,
     });
     for (const { held, fit, batch } of batches) {
       const stepMs = await measure(engine, batch, slots - steps, steps);
       const tokensPerSecond = (1000 * batch) / stepMs;
-      if (name === 'standard') standard.set(held, tokensPerSecond);
-      const base = standard.get(held);
+      const twin = `${precision} ${held}`;
+      if (names.layout === 'standard') standard.set(twin, tokensPerSecond);
+      const base = standard.get(twin);
       rows.push({
-        ...{ shape: values.shape, layout: name, precision: values.precision, tokens: slots },
+        ...{ ...names, tokens: slots },
         budgetMiB: round((held * perStandard) / MIB),
         kvBytesPerToken: perSequence / slots,
         batch,

@@ -6,11 +6,9 @@
  */
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
-import type { PrecisionChoice } from '../src/protocol';
 import { ceilings } from './ceiling';
-import { noiseSource } from './noise';
 import { deviceName, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { madeUp, modelOptions } from './shapes';
 import { timeDispatch, Trace, type Dispatch } from './trace';
 
 const CONTEXT = 1024;
@@ -21,9 +19,7 @@ export async function kernels(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      shape: { type: 'string', default: 'bundled' },
-      layout: { type: 'string', default: 'middle' },
-      precision: { type: 'string', default: 'int8' },
+      ...modelOptions,
       chunk: { type: 'string', default: '64' },
       repeats: { type: 'string' },
     },
@@ -33,45 +29,49 @@ export async function kernels(args: string[]): Promise<void> {
   const { copyGbPerSecond, tflops } = await ceilings(gpu.device, software);
   console.log(`copy ${round(copyGbPerSecond)} GB/s, f32 multiply-adds ${round(tflops)} TFLOP/s`);
   const trace = new Trace(gpu.device);
-  const shape = shapeOf(values.shape);
-  const json = { ...shape, layer_types: layout(values.layout, shape.num_hidden_layers) };
   const chunk = Number(values.chunk);
   const repeats = Number(values.repeats ?? (software ? 3 : 50));
-  const engine = await Engine.load(gpu, noiseSource(json), {
-    precision: values.precision as PrecisionChoice,
-    chunkTokens: chunk,
-    contextTokens: CONTEXT + 4 * repeats + 4 * chunk,
-  });
-  const fill = Array.from({ length: CONTEXT - chunk }, (_, i) => i % 1000);
-  await engine.prefill(fill, { passes: 1 });
-  const many = await trace.of(() => engine.prefill(fill.slice(0, chunk), { passes: 1 }));
-  const one = await trace.of(() => engine.prefill([1]));
+  const all: Row[] = [];
+  for (const { names, source, precision } of madeUp(values)) {
+    const engine = await Engine.load(gpu, source, {
+      precision,
+      chunkTokens: chunk,
+      contextTokens: CONTEXT + 4 * repeats + 4 * chunk,
+    });
+    const fill = Array.from({ length: CONTEXT - chunk }, (_, i) => i % 1000);
+    await engine.prefill(fill, { passes: 1 });
+    const many = await trace.of(() => engine.prefill(fill.slice(0, chunk), { passes: 1 }));
+    const one = await trace.of(() => engine.prefill([1]));
 
-  const rows: Row[] = [];
-  for (const [tokens, dispatches] of [[1, one] as const, [chunk, many] as const]) {
-    for (const group of grouped(dispatches)) {
-      const us = (await timeDispatch(gpu.device, group.dispatch, repeats)) / 1000;
-      const { label, workgroups, boundBytes, firstBytes } = group.dispatch;
-      const weights = firstBytes / (BYTES_PER_WEIGHT[values.precision] ?? 1);
-      const isProduct = /mat|project|output|gate|down|head/.test(label);
-      rows.push({
-        ...{ shape: values.shape, precision: values.precision, tokens, kernel: label },
-        ...{ times: group.times, workgroups: workgroups.join('×'), us: round(us) },
-        totalUs: round(us * group.times),
-        gbPerSecond: round(boundBytes / us / 1000),
-        ofCopy: round(boundBytes / us / 1000 / copyGbPerSecond),
-        tflops: isProduct ? round((2 * weights * tokens) / us / 1e6) : null,
-      });
+    const rows: Row[] = [];
+    for (const [tokens, dispatches] of [[1, one] as const, [chunk, many] as const]) {
+      for (const group of grouped(dispatches)) {
+        const us = (await timeDispatch(gpu.device, group.dispatch, repeats)) / 1000;
+        const { label, workgroups, boundBytes, firstBytes } = group.dispatch;
+        const weights = firstBytes / (BYTES_PER_WEIGHT[precision] ?? 1);
+        const isProduct = /mat|project|output|gate|down|head/.test(label);
+        rows.push({
+          ...{ ...names, tokens, kernel: label },
+          ...{ times: group.times, workgroups: workgroups.join('×'), us: round(us) },
+          totalUs: round(us * group.times),
+          gbPerSecond: round(boundBytes / us / 1000),
+          ofCopy: round(boundBytes / us / 1000 / copyGbPerSecond),
+          tflops: isProduct ? round((2 * weights * tokens) / us / 1e6) : null,
+        });
+      }
     }
+    const total = (tokens: number) =>
+      rows
+        .filter((row) => row.tokens === tokens)
+        .reduce((sum, row) => sum + Number(row.totalUs), 0);
+    console.log(
+      `${names.layout}, ${precision}: one token: ${one.length} dispatches, ${round(total(1))} µs; ` +
+        `${chunk} tokens: ${many.length}, ${round(total(chunk))} µs a pass`,
+    );
+    all.push(...rows);
+    engine.dispose();
   }
-  const total = (tokens: number) =>
-    rows.filter((row) => row.tokens === tokens).reduce((sum, row) => sum + Number(row.totalUs), 0);
-  console.log(
-    `one token: ${one.length} dispatches, ${round(total(1))} µs; ` +
-      `${chunk} tokens: ${many.length}, ${round(total(chunk))} µs a pass`,
-  );
-  report('kernels', deviceName(gpu), rows);
-  engine.dispose();
+  report('kernels', deviceName(gpu), all);
 }
 
 /** Dispatches of the same kind and size, each with how often it came. */

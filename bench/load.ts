@@ -1,7 +1,7 @@
 /**
  * `load`: from a model folder to the first token, by precision: reading, converting, uploading,
  * compiling (the rest), memory, and decode speed. Each load is a process of its own, so that memory
- * is what that load takes. `--model DIR`, or `--shape 1.1b --layout w2` writes a bf16 checkpoint of
+ * is what that load takes. `--model DIR`, or `--shape 1.1b --layouts w2` writes a bf16 checkpoint of
  * that shape with random weights first.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -14,7 +14,7 @@ import { openCheckpoint } from '../src/model/checkpoint';
 import type { PrecisionChoice } from '../src/protocol';
 import { noiseSource, writeCheckpoint } from './noise';
 import { median, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { configOf } from './shapes';
 
 const MIB = 2 ** 20;
 
@@ -74,8 +74,7 @@ function measureEach(
 }
 
 async function written(shape: string, name: string): Promise<string> {
-  const base = shapeOf(shape);
-  const json = { ...base, layer_types: layout(name, base.num_hidden_layers) };
+  const json = configOf(shape, name);
   const dir = join(tmpdir(), `lckv-${shape}-${name}`);
   const begin = performance.now();
   const source = noiseSource(json);

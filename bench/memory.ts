@@ -6,11 +6,9 @@
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
 import { cacheBytes } from '../src/engine/memory';
-import type { PrecisionChoice } from '../src/protocol';
 import { cardMemory } from './load';
-import { noiseSource } from './noise';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { madeUp, modelOptions } from './shapes';
 
 const MIB = 2 ** 20;
 
@@ -19,22 +17,19 @@ export async function memory(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      shape: { type: 'string', default: 'bundled' },
+      ...modelOptions,
       layouts: { type: 'string', default: 'standard,middle,w2' },
-      precision: { type: 'string', default: 'int8' },
       tokens: { type: 'string', default: '1024' },
       documents: { type: 'string', default: '1,5,10,15,20' },
     },
   });
-  const shape = shapeOf(values.shape);
   const tokens = Number(values.tokens);
   const counts = numbers(values.documents);
   const gpu = await openGpu();
   const rows: Row[] = [];
-  for (const name of values.layouts.split(',')) {
-    const source = noiseSource({ ...shape, layer_types: layout(name, shape.num_hidden_layers) });
+  for (const { names, source, precision } of madeUp(values)) {
     const engine = await Engine.load(gpu, source, {
-      precision: values.precision as PrecisionChoice,
+      precision,
       contextTokens: tokens,
       snapshotBytes: (Math.max(...counts) + 1) * cacheBytes(source.config, tokens),
     });
@@ -44,8 +39,7 @@ export async function memory(args: string[]): Promise<void> {
       for (; documents < count; documents++) await visit(engine, documents, tokens);
       const { snapshotBytes } = engine;
       rows.push({
-        ...{ shape: values.shape, layout: name, precision: values.precision, tokens },
-        documents,
+        ...{ ...names, tokens, documents },
         kvBytesPerToken: cacheBytes(source.config, 1),
         warmMiB: round((snapshotBytes + cacheBytes(source.config, tokens)) / MIB),
         weightMiB: round(engine.weightBytes / MIB),

@@ -15,7 +15,7 @@ import { decode } from './decode';
 import { writeGguf, type GgufType } from './gguf';
 import { noiseSource } from './noise';
 import { median, numbers, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { configOf, shapeOf } from './shapes';
 
 const PACKAGE = 'node-llama-cpp';
 const DECODE_STEPS = 64;
@@ -63,8 +63,7 @@ export async function peers(args: string[]): Promise<void> {
     build: 'never',
   });
   const shape = shapeOf(values.shape);
-  const standard = layout('standard', shape.num_hidden_layers);
-  const source = noiseSource({ ...shape, layer_types: standard });
+  const source = noiseSource(configOf(values.shape, 'standard'));
   const rows: Row[] = [];
   for (const type of values.types.split(',') as GgufType[]) {
     const path = join(tmpdir(), `lckv-${values.shape}-${type}.gguf`);

@@ -1,4 +1,7 @@
-/** Model shapes that benchmarks run with random weights, as fields of config.json. */
+/** Models that benchmarks run with random weights: their shapes, as fields of config.json, and layouts. */
+import type { TensorSource } from '../src/model/source';
+import type { PrecisionChoice } from '../src/protocol';
+import { noiseSource } from './noise';
 
 /** A shape without its layout. */
 export type Shape = Record<string, unknown> & { num_hidden_layers: number; vocab_size: number };
@@ -79,12 +82,44 @@ export function layout(name: string, layers: number): string {
   throw new Error(`--layouts: found '${name}', expected standard, middle or wN.`);
 }
 
+/** config.json of a shape in a layout, both by the user's names. */
+export function configOf(shape: string, name: string): Shape & { layer_types: string } {
+  const fields = shapeOf(shape);
+  return { ...fields, layer_types: layout(name, fields.num_hidden_layers) };
+}
+
+/** Options of benchmarks that make up their models: a shape, lists of layouts and of precisions. */
+export const modelOptions = {
+  shape: { type: 'string', default: 'bundled' },
+  layouts: { type: 'string', default: 'middle' },
+  precisions: { type: 'string', default: 'int8' },
+} as const;
+
+/** A model that was made up by them, with random weights. */
+export interface MadeUp {
+  /** How rows name it. */
+  names: { shape: string; layout: string; precision: string };
+  source: TensorSource;
+  precision: PrecisionChoice;
+}
+
+/** Every layout at every precision; a layout's models share their weights. */
+export function* madeUp(values: Record<keyof typeof modelOptions, string>): Generator<MadeUp> {
+  const { shape } = values;
+  for (const name of values.layouts.split(',')) {
+    const source = noiseSource(configOf(shape, name));
+    for (const precision of values.precisions.split(',')) {
+      const names = { shape, layout: name, precision };
+      yield { names, source, precision: precision as PrecisionChoice };
+    }
+  }
+}
+
 /** `shapes`: every shape in every layout, as JSON lines for tools in other languages. */
 export function shapes(): void {
-  for (const [shape, fields] of Object.entries(SHAPES)) {
+  for (const shape of Object.keys(SHAPES)) {
     for (const name of ['standard', 'middle', 'w2', 'w10']) {
-      const layer_types = layout(name, fields.num_hidden_layers);
-      console.log(JSON.stringify({ shape, layout: name, ...fields, layer_types }));
+      console.log(JSON.stringify({ shape, layout: name, ...configOf(shape, name) }));
     }
   }
 }

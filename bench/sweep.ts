@@ -4,11 +4,9 @@
  */
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
-import type { PrecisionChoice } from '../src/protocol';
 import { timed } from './decode';
-import { noiseSource } from './noise';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
-import { layout, shapeOf } from './shapes';
+import { madeUp, modelOptions } from './shapes';
 
 const CONTEXT = 128;
 
@@ -17,9 +15,7 @@ export async function sweep(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      shape: { type: 'string', default: 'bundled' },
-      layout: { type: 'string', default: 'middle' },
-      precision: { type: 'string', default: 'int8' },
+      ...modelOptions,
       lanes: { type: 'string', default: '64,128,256' },
       units: { type: 'string', default: '2,4,8' },
       pairs: { type: 'string', default: '1,2,4' },
@@ -27,16 +23,15 @@ export async function sweep(args: string[]): Promise<void> {
     },
   });
   const gpu = await openGpu();
-  const shape = shapeOf(values.shape);
-  const source = noiseSource({
-    ...shape,
-    layer_types: layout(values.layout, shape.num_hidden_layers),
-  });
   const steps = Number(values.steps);
   const rows: Row[] = [];
-  for (const matvec of shapes(values.lanes, values.units, values.pairs)) {
+  const matvecs = shapes(values.lanes, values.units, values.pairs);
+  const runs = [...madeUp(values)].flatMap((made) =>
+    matvecs.map((matvec) => ({ ...made, matvec })),
+  );
+  for (const { names, source, precision, matvec } of runs) {
     const engine = await Engine.load(gpu, source, {
-      precision: values.precision as PrecisionChoice,
+      precision,
       contextTokens: CONTEXT + 4 * steps,
       decodeTokens: 8,
       matvec,
@@ -45,17 +40,15 @@ export async function sweep(args: string[]): Promise<void> {
       Array.from({ length: CONTEXT }, (_, i) => i),
       { passes: 1 },
     );
-    const runs: number[] = [];
+    const times: number[] = [];
     for (let run = 0; run < 4; run++) {
       engine.crop(CONTEXT);
       const ms = await timed(engine.decode(steps + 1));
-      if (run > 0) runs.push(ms / steps);
+      if (run > 0) times.push(ms / steps);
     }
-    const step = median(runs);
+    const step = median(times);
     rows.push({
-      shape: values.shape,
-      layout: values.layout,
-      precision: values.precision,
+      ...names,
       ...matvec,
       decodeMs: round(step),
       decodeTokensPerSecond: round(1000 / step),

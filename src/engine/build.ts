@@ -5,6 +5,7 @@
 import type { TensorSource } from '../model/source';
 import { Fault, say } from '../sentence';
 import { KvCache } from './cache';
+import { watchErrors } from './errors';
 import { reported, type Gpu } from './gpu';
 import { KernelCompiler } from './kernel';
 import type { LoadPlan } from './memory';
@@ -51,21 +52,19 @@ async function attempt(
   plan: LoadPlan,
   { chunkTokens, kernels, ...options }: BuildOptions,
 ): Promise<Built | string> {
-  // A buffer that there was no room for makes whatever uses it invalid.
-  for (const kind of ['validation', 'out-of-memory'] as const) device.pushErrorScope(kind);
+  const errors = watchErrors(device);
   const cache = new KvCache(device, source.config, plan.contextTokens);
   const weights = new WeightLoader(device, source, { ...options, precision: plan.precision });
   const compiler = new KernelCompiler(device);
   const building = Model.build(compiler, source.config, cache, weights, chunkTokens, kernels);
   const built = await building.catch((error: unknown) => error);
-  const shortage = await device.popErrorScope();
-  const fault = await device.popErrorScope();
+  const { shortage, fault } = await errors();
   if (built instanceof Model && !shortage && !fault) {
     return { plan, cache, weights, model: built, compiler };
   }
   if (built instanceof Model) built.dispose();
   weights.dispose();
   cache.dispose();
-  if (shortage) return shortage.message;
-  throw fault ? reported(fault.message) : built;
+  if (shortage) return shortage;
+  throw fault ? reported(fault) : built;
 }

@@ -75,7 +75,7 @@ export async function loadParts(
   const tunings = options.matvec || set === 'software' ? undefined : options.tunings;
   const key = tuningKey(info, config, choice);
   const usual = matvecShapes(set).one;
-  const known = allowed((await tunings?.read(key)) ?? null, usual, device);
+  const known = allowed(await tunings?.read(key), usual, device);
   const built = await buildModel(gpu, source, plans, {
     maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
     onProgress: options.onProgress,

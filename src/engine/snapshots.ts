@@ -5,6 +5,7 @@
  * with alike (header and snippets, say) is kept once, in pages that both hold.
  */
 import { commonPrefix, type KvCache } from './cache';
+import { watchErrors } from './errors';
 
 /** Some consecutive rows of every buffer of the cache, one buffer after the other. */
 interface Page {
@@ -108,15 +109,10 @@ export class Snapshots {
       this.drop(snapshot);
     }
 
-    for (const kind of ['out-of-memory', 'validation'] as const) this.device.pushErrorScope(kind);
+    const errors = watchErrors(this.device);
     const pages = [...shared, ...this.copyAside(sharedRows, tokens.length)];
-    const errors = [this.device.popErrorScope(), this.device.popErrorScope()];
-    void Promise.all(errors).then(
-      (found) =>
-        this.keep(
-          { tokens, pages },
-          found.every((error) => error === null),
-        ),
+    void errors().then(
+      ({ shortage, fault }) => this.keep({ tokens, pages }, shortage === null && fault === null),
       () => {}, // the device is lost, and whoever owns it hears of that
     );
   }

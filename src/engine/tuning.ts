@@ -6,6 +6,7 @@
 import type { ModelConfig } from '../model/config';
 import type { DeviceInfo } from '../protocol';
 import type { KvCache } from './cache';
+import { watchErrors } from './errors';
 import { Forward } from './forward';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
@@ -13,7 +14,8 @@ import type { MatvecShape } from './products';
 
 /** Where what was found out is kept from one load to the next. */
 export interface Tunings {
-  read(key: string): Promise<MatvecShape | null>;
+  /** Whatever is kept there: `allowed` judges it. */
+  read(key: string): Promise<unknown>;
   write(key: string, shape: MatvecShape): Promise<void>;
 }
 
@@ -49,14 +51,15 @@ export function tuningKey(device: DeviceInfo, config: ModelConfig, precision: st
   return [vendor, architecture, description, shape.join(' '), precision].join(' | ');
 }
 
-/** The shape among those that a device can run, which one from a file need not be. */
+/** What was kept, if it is one of the shapes that would be tried on a device. */
 export function allowed(
-  shape: MatvecShape | null,
+  kept: unknown,
   usual: MatvecShape,
   device: GPUDevice,
 ): MatvecShape | undefined {
+  const shape = Object(kept) as Partial<Record<keyof MatvecShape, unknown>>;
   const isSame = ({ lanes, units, pairs }: MatvecShape) =>
-    lanes === shape?.lanes && units === shape.units && pairs === shape.pairs;
+    lanes === shape.lanes && units === shape.units && pairs === shape.pairs;
   return [usual, ...candidates(device)].find(isSame);
 }
 
@@ -105,10 +108,10 @@ export async function fastest(
 
 /** The model, or null where a kernel does not compile or memory is short. */
 async function attempt(device: GPUDevice, build: () => Promise<Model>): Promise<Model | null> {
-  for (const kind of ['validation', 'out-of-memory'] as const) device.pushErrorScope(kind);
+  const errors = watchErrors(device);
   const model = await build().catch(() => null);
-  const faults = [await device.popErrorScope(), await device.popErrorScope()];
-  if (faults.every((fault) => fault === null)) return model;
+  const { shortage, fault } = await errors();
+  if (shortage === null && fault === null) return model;
   model?.dispose();
   return null;
 }

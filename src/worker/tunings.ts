@@ -4,8 +4,6 @@ import { dirname } from 'node:path';
 import type { MatvecShape } from '../engine/products';
 import type { Tunings } from '../engine/tuning';
 
-const MOST_LANES = 1024;
-
 /** Shapes by key, in one JSON object. */
 export class TuningFile implements Tunings {
   private readonly path: string;
@@ -14,8 +12,8 @@ export class TuningFile implements Tunings {
     this.path = path;
   }
 
-  async read(key: string): Promise<MatvecShape | null> {
-    return shapeOf((await this.all())[key]);
+  async read(key: string): Promise<unknown> {
+    return (await this.all())[key];
   }
 
   /** Where it cannot be kept, the next load finds it out again. */
@@ -39,12 +37,4 @@ export class TuningFile implements Tunings {
       return {};
     }
   }
-}
-
-function shapeOf(json: unknown): MatvecShape | null {
-  if (typeof json !== 'object' || json === null) return null;
-  const { lanes, units, pairs } = json as Partial<Record<keyof MatvecShape, unknown>>;
-  const isCount = (value: unknown): value is number =>
-    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_LANES;
-  return isCount(lanes) && isCount(units) && isCount(pairs) ? { lanes, units, pairs } : null;
 }

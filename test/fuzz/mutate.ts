@@ -1,4 +1,5 @@
 /** Wrong inputs from right ones, the same for the same source of chance. */
+import { ATOMS } from '../atoms';
 
 export type Random = () => number;
 
@@ -48,48 +49,10 @@ function nasty(random: Random): unknown {
 }
 
 const PIECES = [
-  ...[
-    '\0',
-    '\ud800',
-    '\udfff',
-    '\ud83d',
-    '🙂👩‍👩‍👧‍👦',
-    '\u202eabc\u202c',
-    'مرحبا',
-    '\ufeff',
-    '\u2028',
-    '\r',
-    '\r\n',
-  ],
-  ...[
-    '\n',
-    '\t',
-    ' '.repeat(200),
-    '(',
-    ')',
-    '{',
-    '}',
-    '[',
-    ']',
-    '"',
-    "'",
-    '`',
-    '\\',
-    '/*',
-    '*/',
-    '//',
-  ],
-  ...[
-    '"""',
-    '<|end|>',
-    '<|prefix|>',
-    '${',
-    'é\u0301',
-    'a'.repeat(300),
-    '((((((((',
-    '))))))))',
-    '#',
-  ],
+  ...ATOMS,
+  ...['\0', '\ud800', '\udfff', '\ud83d', '🙂👩‍👩‍👧‍👦', '\u202eabc\u202c', 'مرحبا', '\ufeff', '\u2028'],
+  ...['\r', '\r\n', ' '.repeat(200), '//', '#', '${', 'é\u0301', '<|end|>', '<|prefix|>'],
+  ...['a'.repeat(300), '('.repeat(8), ')'.repeat(8)],
 ];
 
 /** Text with pieces cut out, put in, turned round or repeated. */

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Engine, type EngineOptions } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
 import type { MatvecShape } from '../../src/engine/products';
-import type { Tunings } from '../../src/engine/tuning';
+import { allowed, type Tunings } from '../../src/engine/tuning';
 import { TuningFile } from '../../src/worker/tunings';
 import { randomSource } from '../random-source';
 import { greedy } from './greedy';
@@ -86,21 +86,26 @@ describe('tuning', function () {
 
   it('takes a file of nonsense for none, and shapes no device has for nothing', async () => {
     const file = new TuningFile(path);
-    await file.write('a', { lanes: 64, units: 2, pairs: 1 });
-    assert.deepEqual(await file.read('a'), { lanes: 64, units: 2, pairs: 1 });
-    assert.equal(await file.read('b'), null);
+    const usual = { lanes: 64, units: 4, pairs: 1 };
+    const other = { lanes: 64, units: 2, pairs: 1 };
+    const kept = async (key: string) => allowed(await file.read(key), usual, gpu.device);
+    await file.write('a', other);
+    assert.deepEqual(await kept('a'), other);
+    assert.equal(await kept('b'), undefined);
     for (const text of [
       '',
       '{"a":',
       '[1]',
       '7',
       '{"a":{"lanes":0,"units":1,"pairs":1}}',
+      '{"a":{"lanes":"64","units":2,"pairs":1}}',
       '{"a":5}',
+      '{"a":null}',
     ]) {
       writeFileSync(path, text);
-      assert.equal(await file.read('a'), null, text);
+      assert.equal(await kept('a'), undefined, text);
     }
-    await file.write('a', { lanes: 64, units: 4, pairs: 1 });
-    assert.deepEqual(await file.read('a'), { lanes: 64, units: 4, pairs: 1 });
+    await file.write('a', usual);
+    assert.deepEqual(await kept('a'), usual);
   });
 });

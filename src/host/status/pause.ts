@@ -33,7 +33,8 @@ export class Pause {
   private tick(): void {
     clearTimeout(this.timer);
     const left = this.leftMs;
-    if (left > 0) this.timer = setTimeout(() => this.tick(), Math.min(TICK_MS, left)).unref();
+    // A timer may be early by less than a millisecond, which would be one change too many.
+    if (left > 0) this.timer = setTimeout(() => this.tick(), Math.min(TICK_MS, left) + 1).unref();
     this.onChange();
   }
 }
