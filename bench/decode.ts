@@ -4,12 +4,16 @@
  *
  * Prefill is bound by arithmetic; decode by reading the weights and by dispatches that wait for one
  * another: gbPerSecond is the bytes of all weights divided by the time of a token. With `--branches`
- * also the time of a step of so many alternatives, and its ratio to a token alone.
+ * also the time of a step of so many alternatives, and its ratio to a token alone. With `--tuned` the
+ * products are shared out as the engine finds out to be fastest; `--few 64,2,1,1` says lanes, units,
+ * pairs and depth of those for alternatives.
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
+import type { MatvecShape } from '../src/engine/products';
+import type { Tunings } from '../src/engine/tuning';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
-import { madeUp, modelOptions } from './shapes';
+import { madeUp, matvecShape, modelOptions } from './shapes';
 import { Trace } from './trace';
 
 /** What is measured at each length. */
@@ -33,6 +37,8 @@ export async function decode(args: string[]): Promise<void> {
       branches: { type: 'string', default: '0' },
       steps: { type: 'string' },
       chunk: { type: 'string' },
+      tuned: { type: 'boolean', default: false },
+      few: { type: 'string' },
       repeats: { type: 'string', default: '5' },
     },
   });
@@ -47,19 +53,48 @@ export async function decode(args: string[]): Promise<void> {
   };
   const rows: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
+    const tunings = new MemoryTunings();
     const engine = await Engine.load(gpu, source, {
       precision,
       chunkTokens: values.chunk === undefined ? undefined : Number(values.chunk),
+      tunings: values.tuned ? tunings : undefined,
+      matvec: values.few === undefined ? undefined : { few: matvecShape(values.few) },
       contextTokens: Math.max(...lengths) + (work.steps + 1) * Math.max(1, work.branches),
     });
     const dispatches = (await trace.of(() => engine.prefill([1]))).length;
     for (const tokens of lengths) {
       const measured = await measure(engine, tokens, work);
-      rows.push({ ...names, tokens, dispatches, ...measured });
+      rows.push({
+        ...{ ...names, tokens, dispatches },
+        ...(values.tuned ? tunings.row : {}),
+        ...(values.few === undefined ? {} : { few: values.few }),
+        ...measured,
+      });
     }
     engine.dispose();
   }
   report('decode', deviceName(gpu), rows);
+}
+
+/** Keeps what tuning found out for one load, and how long that took: between its two writings. */
+class MemoryTunings implements Tunings {
+  private readonly written: { shape: MatvecShape; at: number }[] = [];
+
+  read(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  write(_key: string, shape: MatvecShape): Promise<void> {
+    this.written.push({ shape, at: performance.now() });
+    return Promise.resolve();
+  }
+
+  get row(): Row {
+    const [first, last] = this.written;
+    if (!last) return { matvec: 'not tuned' };
+    const { lanes, units, pairs, depth } = last.shape;
+    return { matvec: [lanes, units, pairs, depth].join(), tuningMs: round(last.at - first.at) };
+  }
 }
 
 async function measure(

@@ -1,14 +1,15 @@
 /**
- * `kernels`: every kind of dispatch that a token, and a chunk of tokens, makes in the engine, timed
- * alone by timestamps at its real shape, beside what a plain copy and plain multiply-adds reach on
+ * `kernels`: every kind of dispatch that a token, a chunk of tokens and a step of alternatives
+ * (`--branches 8`) make in the engine, timed alone by timestamps at its real shape, beside what a plain copy and plain multiply-adds reach on
  * the same device. The bytes are those of all buffers bound, which is what a dispatch of one token
  * reads; for several tokens, products are counted as multiply-adds.
  */
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';
 import { ceilings } from './ceiling';
+import { timed } from './decode';
 import { deviceName, openGpu, report, round, type Row } from './report';
-import { madeUp, modelOptions } from './shapes';
+import { madeUp, matvecShape, modelOptions } from './shapes';
 import { timeDispatch, Trace, type Dispatch } from './trace';
 
 const CONTEXT = 1024;
@@ -21,6 +22,8 @@ export async function kernels(args: string[]): Promise<void> {
     options: {
       ...modelOptions,
       chunk: { type: 'string', default: '64' },
+      branches: { type: 'string', default: '0' },
+      few: { type: 'string' },
       repeats: { type: 'string' },
     },
   });
@@ -30,21 +33,27 @@ export async function kernels(args: string[]): Promise<void> {
   console.log(`copy ${round(copyGbPerSecond)} GB/s, f32 multiply-adds ${round(tflops)} TFLOP/s`);
   const trace = new Trace(gpu.device);
   const chunk = Number(values.chunk);
+  const branches = Number(values.branches);
   const repeats = Number(values.repeats ?? (software ? 3 : 50));
   const all: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
     const engine = await Engine.load(gpu, source, {
       precision,
       chunkTokens: chunk,
-      contextTokens: CONTEXT + 4 * repeats + 4 * chunk,
+      contextTokens: CONTEXT + 6 * repeats + 4 * chunk + 4 * branches,
+      matvec: values.few === undefined ? undefined : { few: matvecShape(values.few) },
     });
     const fill = Array.from({ length: CONTEXT - chunk }, (_, i) => i % 1000);
     await engine.prefill(fill, { passes: 1 });
-    const many = await trace.of(() => engine.prefill(fill.slice(0, chunk), { passes: 1 }));
-    const one = await trace.of(() => engine.prefill([1]));
+    const work: [number, () => Promise<unknown>][] = [
+      [chunk, () => engine.prefill(fill.slice(0, chunk), { passes: 1 })],
+      [1, () => engine.prefill([1])],
+    ];
+    if (branches > 0) work.push([branches, () => timed(engine.branch(branches, 2))]);
 
-    const rows: Row[] = [];
-    for (const [tokens, dispatches] of [[1, one] as const, [chunk, many] as const]) {
+    for (const [tokens, run] of work) {
+      const dispatches = await trace.of(run);
+      const rows: Row[] = [];
       for (const group of grouped(dispatches)) {
         const us = (await timeDispatch(gpu.device, group.dispatch, repeats)) / 1000;
         const { label, workgroups, boundBytes, firstBytes } = group.dispatch;
@@ -59,16 +68,13 @@ export async function kernels(args: string[]): Promise<void> {
           tflops: isProduct ? round((2 * weights * tokens) / us / 1e6) : null,
         });
       }
+      const total = rows.reduce((sum, row) => sum + Number(row.totalUs), 0);
+      console.log(
+        `${names.layout}, ${precision}, ${tokens} tokens: ${dispatches.length} dispatches, ` +
+          `${round(total)} µs a pass`,
+      );
+      all.push(...rows);
     }
-    const total = (tokens: number) =>
-      rows
-        .filter((row) => row.tokens === tokens)
-        .reduce((sum, row) => sum + Number(row.totalUs), 0);
-    console.log(
-      `${names.layout}, ${precision}: one token: ${one.length} dispatches, ${round(total(1))} µs; ` +
-        `${chunk} tokens: ${many.length}, ${round(total(chunk))} µs a pass`,
-    );
-    all.push(...rows);
     engine.dispose();
   }
   report('kernels', deviceName(gpu), all);

@@ -1,7 +1,9 @@
 /** Models that benchmarks run with random weights: their shapes, as fields of config.json, and layouts. */
+import type { MatvecShape } from '../src/engine/products';
 import type { TensorSource } from '../src/model/source';
 import type { PrecisionChoice } from '../src/protocol';
 import { noiseSource } from './noise';
+import { numbers } from './report';
 
 /** A shape without its layout. */
 export type Shape = Record<string, unknown> & { num_hidden_layers: number; vocab_size: number };
@@ -113,6 +115,12 @@ export function* madeUp(values: Record<keyof typeof modelOptions, string>): Gene
       yield { names, source, precision: precision as PrecisionChoice };
     }
   }
+}
+
+/** '64,2,1,1': lanes, units, pairs and depth. */
+export function matvecShape(option: string): MatvecShape {
+  const [lanes, units, pairs, depth] = numbers(option);
+  return { lanes, units, pairs, depth };
 }
 
 /** `shapes`: every shape in every layout, as JSON lines for tools in other languages. */

@@ -58,8 +58,8 @@ fn attend(head: u32, split: u32, row: u32, lane: u32) {
         var v: array<vec4f, TOGETHER>;
         for (var k = 0u; k < TOGETHER; k++) {
           let position = min(block + i + k * GROUPS, end - 1u);
-          let source = slot(row, position) * (KV_WIDTH / 4u) + offset + lane % COLUMNS;
-          v[k] = values[source + turn * COLUMNS];
+          let column = min(turn * COLUMNS + lane % COLUMNS, WIDTH4 - 1u);
+          v[k] = values[slot(row, position) * (KV_WIDTH / 4u) + offset + column];
         }
         for (var k = 0u; k < TOGETHER; k++) {
           let at = i + k * GROUPS;

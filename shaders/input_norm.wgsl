@@ -1,5 +1,5 @@
 // RMSNorm as the input of a product (lckv.md section 2): the columns come times the norm's weight,
-// and the sum of squares makes a factor of the finished product.
+// and `square`, summed up, makes a factor of the finished product.
 // h: f32 [T][8 * BLOCKS], of which the first WIDTH columns count; norm: f32, 0 in the pad.
 // With ONE_ROW, row 0 is row step.logit_row.
 @group(0) @binding(2) var<storage, read> h: array<vec4f>;
@@ -11,6 +11,6 @@ fn input8(row: u32, block: u32) -> mat2x4f {
   if (ONE_ROW) { at = (step.logit_row * BLOCKS + block) * 2u; }
   let low = h[at];
   let high = h[at + 1u];
-  squares[row % TOKENS] += dot(low, low) + dot(high, high);
+  square = dot(low, low) + dot(high, high);
   return mat2x4f(low * norm[block * 2u], high * norm[block * 2u + 1u]);
 }

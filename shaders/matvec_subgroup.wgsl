@@ -2,34 +2,45 @@
 // An input_*.wgsl says what is multiplied, an output_*.wgsl which two rows of the matrix make a pair
 // and what becomes of their products. A workgroup owns UNITS units of PAIRS pairs, dealt out to its
 // subgroups; the lanes of a subgroup stride over the blocks of 8 columns, so that neighbours read
-// neighbouring words. No barriers; sums in f32.
+// neighbouring words, and have DEPTH blocks under way at a time: the memory answers late, and a
+// matrix with few rows has too few subgroups to keep it busy otherwise. No barriers; sums in f32.
 @group(0) @binding(8) var<uniform> step: Step;
 
-/// With NORM, sums of squares of the columns that this invocation has taken, by row.
-var<private> squares: array<f32, TOKENS>;
+/// With NORM, the sum of squares of the columns that input8 gave last.
+var<private> square: f32;
 
 fn unit(first: u32, first_token: u32, lane: u32, lanes: u32) {
   var sum: array<array<vec2f, PAIRS>, TOKENS>;
+  var squares: array<f32, TOKENS>;
   // Said outright: Dawn zeroes a variable of a loop only once.
   for (var t = 0u; t < TOKENS; t++) {
     squares[t] = 0.0;
     for (var p = 0u; p < PAIRS; p++) { sum[t][p] = vec2f(0.0); }
   }
-  for (var block = lane; block < BLOCKS; block += lanes) {
-    var a: array<mat2x4f, PAIRS>;
-    var b: array<mat2x4f, PAIRS>;
-    for (var p = 0u; p < PAIRS; p++) {
-      let rows = pair_rows(min(first + p, PAIR_COUNT - 1u));
-      a[p] = load8(rows.x, block);
-      b[p] = load8(rows.y, block);
-    }
-    for (var t = 0u; t < TOKENS; t++) {
-      let v = input8(first_token + t, block);
+  for (var begin = lane; begin < BLOCKS; begin += lanes * DEPTH) {
+    var a: array<array<mat2x4f, PAIRS>, DEPTH>;
+    var b: array<array<mat2x4f, PAIRS>, DEPTH>;
+    for (var d = 0u; d < DEPTH; d++) {
+      let block = min(begin + d * lanes, BLOCKS - 1u);
       for (var p = 0u; p < PAIRS; p++) {
-        sum[t][p] += vec2f(
-          dot(a[p][0], v[0]) + dot(a[p][1], v[1]),
-          dot(b[p][0], v[0]) + dot(b[p][1], v[1]),
-        );
+        let rows = pair_rows(min(first + p, PAIR_COUNT - 1u));
+        a[d][p] = load8(rows.x, block);
+        b[d][p] = load8(rows.y, block);
+      }
+    }
+    for (var d = 0u; d < DEPTH; d++) {
+      let block = min(begin + d * lanes, BLOCKS - 1u);
+      // A block past the end is the last one again, which counts once.
+      let share = select(0.0, 1.0, DEPTH == 1u || begin + d * lanes < BLOCKS);
+      for (var t = 0u; t < TOKENS; t++) {
+        let v = input8(first_token + t, block);
+        squares[t] += square * share;
+        for (var p = 0u; p < PAIRS; p++) {
+          sum[t][p] += share * vec2f(
+            dot(a[d][p][0], v[0]) + dot(a[d][p][1], v[1]),
+            dot(b[d][p][0], v[0]) + dot(b[d][p][1], v[1]),
+          );
+        }
       }
     }
   }

@@ -15,7 +15,7 @@ import type { Model } from './model';
 import { forwardOptions, type Passes, type PrefillOptions } from './passes';
 import { argmax, chosen, largest, sample } from './sample';
 import type { Snapshots } from './snapshots';
-import type { Token } from './token';
+import { checkIds, type Token } from './token';
 import type { WeightLoader, WeightTimes } from './weights';
 
 export type { EngineOptions } from './load';
@@ -241,6 +241,7 @@ export class Engine {
 
   private chunks(tokens: readonly number[], passes: Passes = 'exact') {
     const room = this.contextTokens - this.cache.tokens.length;
+    checkIds(tokens, this.config.vocabSize);
     if (tokens.length === 0) throw new Error('There is no token to prefill.');
     if (tokens.length > room) {
       throw new Error(

@@ -25,6 +25,12 @@ const WANTED_LIMITS = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
+/**
+ * Dawn's checks of every index against its buffer cost a tenth of decoding and more, and what they
+ * could catch is checked before it gets here: docs/SECURITY.md.
+ */
+const DAWN_FEATURES = ['disable_robustness'];
+
 /** Lanes that matmul_subgroup.wgsl lets share a load. */
 const SMALLEST_SUBGROUP = 8;
 
@@ -112,6 +118,7 @@ async function openDawn({ adapter, timestamps }: GpuOptions): Promise<GPU | null
   Object.assign(globalThis, dawn.globals);
   try {
     const instance = dawn.create([
+      `enable-dawn-features=${DAWN_FEATURES.join()}`,
       ...(adapter ? [`adapter=${adapter}`] : []),
       ...(timestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
     ]);

@@ -7,7 +7,7 @@ import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
 import { Model } from './model';
-import { matvecShapes, type MatvecShape } from './products';
+import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
 import { Snapshots } from './snapshots';
 import { allowed, fastest, tuningKey, type Tunings } from './tuning';
 
@@ -31,8 +31,8 @@ export interface EngineOptions {
   decodeTokens?: number;
   /** Kernel variants; default: by device. */
   kernelSet?: KernelSet;
-  /** How one row's product with a matrix is shared out; default: by kernel set. */
-  matvec?: MatvecShape;
+  /** How one row's product with a matrix is shared out, and that of a few; default: by kernel set. */
+  matvec?: Partial<MatvecShapes>;
   /** Where the fastest shape is looked up, or kept when it is found out; not on software adapters. */
   tunings?: Tunings;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -72,7 +72,7 @@ export async function loadParts(
   const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
 
   const begin = performance.now();
-  const tunings = options.matvec || set === 'software' ? undefined : options.tunings;
+  const tunings = options.matvec?.one || set === 'software' ? undefined : options.tunings;
   const key = tuningKey(info, config, choice);
   const usual = matvecShapes(set).one;
   const known = allowed(await tunings?.read(key), usual, device);
@@ -81,15 +81,17 @@ export async function loadParts(
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: options.matvec ?? known },
+    kernels: { set, matvec: { one: known, ...options.matvec } },
   });
   const { plan, cache, weights } = built;
   let { model } = built;
   if (tunings && !known) {
     // Should a driver not survive it, the next load has a shape and does not try again.
     await tunings.write(key, usual);
-    const build = (matvec: MatvecShape) =>
-      Model.build(built.compiler, config, cache, weights, chunkTokens, { set, matvec });
+    const build = (one: MatvecShape) => {
+      const kernels = { set, matvec: { ...options.matvec, one } };
+      return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
+    };
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
     model = tuned.model;
     await tunings.write(key, tuned.shape);

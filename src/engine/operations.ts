@@ -17,7 +17,7 @@ import {
   Products,
   storedOutput,
   type Fragment,
-  type MatvecShape,
+  type MatvecShapes,
 } from './products';
 import { joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
@@ -26,10 +26,10 @@ import gluSource from '../../shaders/glu.wgsl';
 import outputGluSource from '../../shaders/output_glu.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
-/** Which kernels run, and how products of one row are shared out; default: by the set. */
+/** Which kernels run, and how products of few rows are shared out; default: by the set. */
 export interface KernelChoice {
   set: KernelSet;
-  matvec?: MatvecShape;
+  matvec?: Partial<MatvecShapes>;
 }
 
 /** Compiles operations for one model on one device. */

@@ -46,6 +46,8 @@ export interface MatvecShape {
   units: number;
   /** Pairs that a subgroup has in hand at a time. */
   pairs: number;
+  /** Blocks of columns that a lane has under way. */
+  depth: number;
 }
 
 /** How a matrix is shared out for one row, and for a few: those have pairs share their loads. */
@@ -56,24 +58,27 @@ export interface MatvecShapes {
 
 /** With subgroups of 32, a unit for each subgroup. */
 const MATVEC_SUBGROUP: MatvecShapes = {
-  one: { lanes: 128, units: 4, pairs: 1 },
-  few: { lanes: 128, units: 4, pairs: 2 },
+  one: { lanes: 128, units: 4, pairs: 1, depth: 1 },
+  few: { lanes: 128, units: 4, pairs: 2, depth: 1 },
 };
 /** Without subgroups 16 lanes share a unit, which is one pair. */
-const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1 };
+const MATVEC_WORKGROUP: MatvecShape = { lanes: 64, units: 4, pairs: 1, depth: 1 };
 /** On a CPU a lane has a pair to itself. */
-const MATVEC_SOFTWARE: MatvecShape = { lanes: 16, units: 16, pairs: 1 };
+const MATVEC_SOFTWARE: MatvecShape = { lanes: 16, units: 16, pairs: 1, depth: 1 };
 const MATVEC_SHAPES: Record<KernelSet, MatvecShapes> = {
   subgroup: MATVEC_SUBGROUP,
   workgroup: { one: MATVEC_WORKGROUP, few: MATVEC_WORKGROUP },
   software: { one: MATVEC_SOFTWARE, few: MATVEC_SOFTWARE },
 };
 
-/** The shapes of a kernel set, that of one row as asked for. */
-export function matvecShapes(set: KernelSet, asked?: MatvecShape): MatvecShapes {
+/** The shapes of a kernel set, or those asked for. */
+export function matvecShapes(set: KernelSet, asked: Partial<MatvecShapes> = {}): MatvecShapes {
   const { one, few } = MATVEC_SHAPES[set];
-  return { one: asked ?? one, few };
+  return { one: asked.one ?? one, few: asked.few ?? few };
 }
+
+/** The narrowest subgroups that real GPUs have for these kernels. */
+const USUAL_SUBGROUP = 32;
 
 const MATVEC_SOURCES: Record<KernelSet, string> = {
   subgroup: matvecSubgroupSource,
@@ -168,7 +173,8 @@ export class Products {
     output: Fragment,
     tokens: number,
   ): Promise<Kernel> {
-    const { lanes, units, pairs } = tokens === 1 ? this.shapes.one : this.shapes.few;
+    const { lanes, units, pairs, depth } = tokens === 1 ? this.shapes.one : this.shapes.few;
+    const turns = Math.ceil(matrix.cols / 8 / USUAL_SUBGROUP);
     const pairCount = Math.ceil(piece.rows / 2);
     return this.compiler.compile({
       label,
@@ -192,6 +198,7 @@ export class Products {
         LANES: lanes,
         UNITS: units,
         PAIRS: pairs,
+        DEPTH: Math.min(depth, turns),
         ...input.constants,
         ...output.constants,
       },

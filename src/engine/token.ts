@@ -26,3 +26,10 @@ export function unpackTokens(bytes: ArrayBuffer): Token[] {
     logProbability: numbers[2 * i + 1],
   }));
 }
+
+/** Throws where an id is none of the vocabulary's. */
+export function checkIds(ids: readonly number[], vocabSize: number): void {
+  const stranger = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
+  if (stranger === undefined) return;
+  throw new Error(`Token id ${stranger}: expected a whole number from 0 to ${vocabSize - 1}.`);
+}

@@ -27,11 +27,13 @@ export interface Tuned {
 
 /** Shapes beside the usual one, the most promising first. */
 const CANDIDATES: readonly MatvecShape[] = [
-  { lanes: 64, units: 2, pairs: 1 },
-  { lanes: 128, units: 8, pairs: 1 },
-  { lanes: 256, units: 8, pairs: 1 },
-  { lanes: 128, units: 4, pairs: 2 },
-  { lanes: 64, units: 4, pairs: 1 },
+  { lanes: 128, units: 4, pairs: 1, depth: 4 },
+  { lanes: 64, units: 2, pairs: 1, depth: 4 },
+  { lanes: 64, units: 2, pairs: 1, depth: 2 },
+  { lanes: 128, units: 4, pairs: 1, depth: 8 },
+  { lanes: 32, units: 1, pairs: 1, depth: 2 },
+  { lanes: 64, units: 2, pairs: 1, depth: 1 },
+  { lanes: 128, units: 4, pairs: 2, depth: 2 },
 ];
 /** After this no further shape is tried, in milliseconds. */
 const LIMIT_MS = 1000;
@@ -58,8 +60,11 @@ export function allowed(
   device: GPUDevice,
 ): MatvecShape | undefined {
   const shape = Object(kept) as Partial<Record<keyof MatvecShape, unknown>>;
-  const isSame = ({ lanes, units, pairs }: MatvecShape) =>
-    lanes === shape.lanes && units === shape.units && pairs === shape.pairs;
+  const isSame = ({ lanes, units, pairs, depth }: MatvecShape) =>
+    lanes === shape.lanes &&
+    units === shape.units &&
+    pairs === shape.pairs &&
+    depth === shape.depth;
   return [usual, ...candidates(device)].find(isSame);
 }
 

@@ -87,13 +87,23 @@ describe('branches', function () {
     });
   }
 
-  it('refuses more branches or tokens than fit', async () => {
+  it('refuses more branches or tokens than fit, and ids that are none', async () => {
     const checkpoint = await openCheckpoint('test/fixtures/goldens/cla');
     const engine = await Engine.load(gpu, checkpoint, { contextTokens: 40 });
     try {
       await engine.prefill([1, 2, 3]);
       await assert.rejects(() => engine.branch(65, 2).next(), /65 branches/);
       await assert.rejects(() => engine.branch(4, 10).next(), /37 of them free/);
+      const { vocabSize } = engine.config;
+      for (const id of [-1, 1.5, NaN, vocabSize, 2 ** 32]) {
+        await assert.rejects(() => engine.prefill([1, id]), /^Error: Token id .*expected/);
+        await assert.rejects(() => engine.prefillWithLogits([id]), /^Error: Token id .*expected/);
+      }
+      await assert.rejects(
+        () => engine.prefill(Array<number>(38).fill(1)),
+        /do not fit the context/,
+      );
+      assert.deepEqual(engine.tokens, [1, 2, 3]);
     } finally {
       engine.dispose();
       await checkpoint.close();

@@ -3,7 +3,7 @@
  * that are no multiple of anything, several chunks, more positions than attention takes at once.
  */
 import assert from 'node:assert/strict';
-import { Engine } from '../../src/engine/engine';
+import { Engine, type EngineOptions } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
 import type { KernelSet } from '../../src/engine/kernel';
 import type { MatvecShape } from '../../src/engine/products';
@@ -20,17 +20,18 @@ interface Case {
   dtype: Dtype;
   tokens: number;
   kernelSets?: KernelSet[];
-  matvec?: MatvecShape;
+  matvec?: EngineOptions['matvec'];
 }
 
 /** Compiling the kernels without subgroups takes long on lavapipe: some cases do for them. */
 const WITH_SUBGROUPS: KernelSet[] = ['software', 'subgroup'];
 const ALL: KernelSet[] = [...WITH_SUBGROUPS, 'workgroup'];
 
-/** Several pairs at a time; units that are no multiple of the subgroups. */
+/** Several pairs at a time; units that are no multiple of the subgroups; several blocks under way. */
 const MATVEC_SHAPES: MatvecShape[] = [
-  { lanes: 128, units: 4, pairs: 2 },
-  { lanes: 256, units: 3, pairs: 1 },
+  { lanes: 128, units: 4, pairs: 2, depth: 1 },
+  { lanes: 256, units: 3, pairs: 1, depth: 4 },
+  { lanes: 32, units: 1, pairs: 2, depth: 3 },
 ];
 
 const CASES: Case[] = [
@@ -98,7 +99,7 @@ const CASES: Case[] = [
     dtype: 'I8' as const,
     tokens: 10,
     kernelSets: ['subgroup' as const],
-    matvec,
+    matvec: { one: matvec },
   })),
   {
     title: 'more positions than a block of attention',

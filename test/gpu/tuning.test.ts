@@ -86,8 +86,8 @@ describe('tuning', function () {
 
   it('takes a file of nonsense for none, and shapes no device has for nothing', async () => {
     const file = new TuningFile(path);
-    const usual = { lanes: 64, units: 4, pairs: 1 };
-    const other = { lanes: 64, units: 2, pairs: 1 };
+    const usual = { lanes: 64, units: 4, pairs: 1, depth: 1 };
+    const other = { lanes: 64, units: 2, pairs: 1, depth: 4 };
     const kept = async (key: string) => allowed(await file.read(key), usual, gpu.device);
     await file.write('a', other);
     assert.deepEqual(await kept('a'), other);
@@ -99,6 +99,7 @@ describe('tuning', function () {
       '7',
       '{"a":{"lanes":0,"units":1,"pairs":1}}',
       '{"a":{"lanes":"64","units":2,"pairs":1}}',
+      '{"a":{"lanes":64,"units":2,"pairs":1}}',
       '{"a":5}',
       '{"a":null}',
     ]) {
