@@ -74,7 +74,7 @@ function untranslated(name: string, source: string): string[] {
 }
 
 /** Where an error is a caller's mistake that no user can make. */
-const INTERNAL = /^(engine\/engine|model\/prompt|worker\/(main|message))\.ts$/;
+const INTERNAL = /^(engine\/(engine|token)|model\/prompt|worker\/(main|message))\.ts$/;
 
 /** Plain words in the errors that a file makes. */
 function plainErrors(name: string, source: string): string[] {
