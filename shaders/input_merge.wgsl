@@ -10,13 +10,15 @@ fn input8(row: u32, block: u32) -> mat2x4f {
   let head = block * 8u / HEAD_DIM;
   let column = block * 8u % HEAD_DIM / 4u;
   let splits = split_count();
+  // Where all of them come at once, the compiler is to see that and let rows overlap.
+  let turns = select(splits, 1u, MAX_SPLITS == TOGETHER);
   let stride = HEADS * (PART / 4u);
   let first = row * MAX_SPLITS * stride + head * (PART / 4u);
   var top = -3.0e38;
   var sum = 0.0;
   var low = vec4f(0.0);
   var high = vec4f(0.0);
-  for (var s = 0u; s < splits; s += TOGETHER) {
+  for (var s = 0u; s < turns; s += TOGETHER) {
     var total: array<vec4f, TOGETHER>;
     var a: array<vec4f, TOGETHER>;
     var b: array<vec4f, TOGETHER>;

@@ -31,6 +31,8 @@ const SPLIT_LANES = 128;
 /** Workgroups that keep a GPU busy; more of them only make more to merge. */
 const BUSY_WORKGROUPS = 256;
 const MAX_SPLITS = 16;
+/** Of several rows every subgroup of the product merges all: input_merge.wgsl takes so many at once. */
+const MAX_SPLITS_OF_FEW = 4;
 
 /** Compiles attention for one model. */
 export class Attention {
@@ -80,9 +82,10 @@ export class Attention {
     };
   }
 
-  /** Attention of a few rows, shared out by positions. */
-  split(layer: number, qkv: GPUBuffer, parts: GPUBuffer): Promise<Kernel> {
+  /** Attention of a few rows, `rows` of which share loads in products, shared out by positions. */
+  split(layer: number, qkv: GPUBuffer, parts: GPUBuffer, rows: number): Promise<Kernel> {
     const { heads: H } = this.config;
+    const most = this.splitsOf(rows);
     return this.compiler.compile({
       label: 'attend split',
       directives: this.subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
@@ -95,19 +98,22 @@ export class Attention {
       ],
       constants: {
         ...this.constants(layer),
-        ...this.partConstants,
+        ...this.partConstants(most),
         LANES: SPLIT_LANES,
       },
       bindings: [read(0, qkv), ...this.reads(layer, 1), write(3, parts), uniformStep(4, this.step)],
-      workgroups: ({ count, end }) => [H, this.splits(end), count],
+      workgroups: ({ count, end }) => [H, splits(end, most), count],
     });
   }
 
-  /** The parts joined, as the input of a product. */
-  merged(parts: GPUBuffer): Fragment {
+  /** The parts joined, as the input of a product of `rows` rows together. */
+  merged(parts: GPUBuffer, rows: number): Fragment {
     return {
       source: [splitsSource, inputMergeSource],
-      constants: { HEAD_DIM: this.config.headDim, ...this.partConstants },
+      constants: {
+        HEAD_DIM: this.config.headDim,
+        ...this.partConstants(this.splitsOf(rows)),
+      },
       bindings: [read(2, parts)],
     };
   }
@@ -178,9 +184,14 @@ export class Attention {
     return (H + 2 * G) * K;
   }
 
-  private get partConstants(): Constants {
+  /** Most workgroups that share the positions of a head, for so many rows together. */
+  private splitsOf(rows: number): number {
+    return rows === 1 ? this.maxSplits : Math.min(this.maxSplits, MAX_SPLITS_OF_FEW);
+  }
+
+  private partConstants(most: number): Constants {
     const { heads: HEADS, headDim: K } = this.config;
-    return { HEADS, MAX_SPLITS: this.maxSplits, PART: K + 4 };
+    return { HEADS, MAX_SPLITS: most, PART: K + 4 };
   }
 
   private constants(layer: number): Constants {
@@ -202,19 +213,19 @@ export class Attention {
     return [read(slot, this.cache.keys.get(reads)!), read(slot + 1, this.cache.values.get(reads)!)];
   }
 
-  /** As split_count of splits.wgsl. */
-  private splits(end: number): number {
-    const units = Math.ceil(end / SPLIT_LANES);
-    const size = Math.ceil(units / this.maxSplits) * SPLIT_LANES;
-    return Math.ceil(end / size);
-  }
-
   /** Positions that attend.wgsl takes at a time: what fits workgroup memory, at most 256. */
   private block(tokens: number): number {
     const floats = this.device.limits.maxComputeWorkgroupStorageSize / 4;
     const perPosition = floats / tokens - this.config.headDim - ATTEND_LANES - 3;
     return Math.min(256, Math.floor(perPosition / ATTEND_LANES) * ATTEND_LANES);
   }
+}
+
+/** As split_count of splits.wgsl. */
+function splits(end: number, most: number): number {
+  const units = Math.ceil(end / SPLIT_LANES);
+  const size = Math.ceil(units / most) * SPLIT_LANES;
+  return Math.ceil(end / size);
 }
 
 /** Bytes that attend_split.wgsl leaves for input_merge.wgsl: f32 [rows][maxSplits][H][K + 4]. */

@@ -86,7 +86,7 @@ export class Operations {
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
     const input = normedInput(hidden, weight);
-    return this.fused('project', matrix, input, output, unfused.many);
+    return this.fused('project', matrix, () => input, output, unfused.many);
   }
 
   /** Attention of a layer over the keys and values that it reads, after `project`. */
@@ -98,8 +98,10 @@ export class Operations {
     const { attention } = this;
     const many = [await attention.whole(layer, qkv, attended)];
     if (this.isFused(projection)) {
-      const split = [await attention.split(layer, qkv, attendedParts)];
-      return { ...same(split), many };
+      const split = async (rows: number) => [
+        await attention.split(layer, qkv, attendedParts, rows),
+      ];
+      return { one: await split(1), few: split, many };
     }
     const single = [await attention.whole(layer, qkv, attended, 1)];
     return { ...same(single), many };
@@ -114,9 +116,10 @@ export class Operations {
     const { hiddenSize: D } = this.config;
     const unfused = await this.product(matrix, attended, hidden, D, true);
     if (this.isSoftware) return unfused;
-    const input = this.isFused(projection)
-      ? this.attention.merged(attendedParts)
-      : plainInput(attended, false);
+    const input = (rows: number) =>
+      this.isFused(projection)
+        ? this.attention.merged(attendedParts, rows)
+        : plainInput(attended, false);
     const store = storedOutput(hidden, pad8(D), true);
     return this.fused('output', matrix, input, store, unfused.many);
   }
@@ -141,10 +144,11 @@ export class Operations {
       bindings: [write(4, activated)],
     };
     if (!this.isSoftware) {
-      return this.fused('gate and up', matrix, normedInput(hidden, weight), output, unfused.many);
+      const input = normedInput(hidden, weight);
+      return this.fused('gate and up', matrix, () => input, output, unfused.many);
     }
     const input = plainInput(normed, true);
-    const product = await this.fused('gate and up', matrix, input, output, []);
+    const product = await this.fused('gate and up', matrix, () => input, output, []);
     return { ...joined([normStage, product]), many: unfused.many };
   }
 
@@ -154,18 +158,19 @@ export class Operations {
     const unfused = await this.product(matrix, activated, hidden, D, true);
     if (this.isSoftware) return unfused;
     const store = storedOutput(hidden, pad8(D), true);
-    return this.fused('down', matrix, plainInput(activated, false), store, unfused.many);
+    const input = plainInput(activated, false);
+    return this.fused('down', matrix, () => input, store, unfused.many);
   }
 
   /** A product with what is before and after it in one kernel, for one row and for a few. */
   private async fused(
     label: string,
     matrix: Matrix,
-    input: Fragment,
+    input: (rows: number) => Fragment,
     output: Fragment,
     many: Kernel[],
   ): Promise<Stage> {
-    const compile = (rows: number) => this.products.fused(label, matrix, input, output, rows);
+    const compile = (rows: number) => this.products.fused(label, matrix, input(rows), output, rows);
     return { one: await compile(1), few: compile, many };
   }
 
@@ -186,7 +191,7 @@ export class Operations {
     if (!this.isSoftware) return same(await this.products.plain(matrix, x, y, stride, add));
     const many = await this.products.plainSoftware(matrix, x, y, stride, add);
     const output = storedOutput(y, stride, add);
-    return this.fused('matvec', matrix, plainInput(x, true), output, many);
+    return this.fused('matvec', matrix, () => plainInput(x, true), output, many);
   }
 
   private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {
