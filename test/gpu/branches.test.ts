@@ -13,11 +13,13 @@ import { greedy } from './greedy';
 const TOKENS = 6;
 const PROMPT_TOKENS = 37;
 
-const CASES: { name: string; options: EngineOptions; count: number }[] = [
+const CASES: { name: string; options: EngineOptions; count: number; promptTokens?: number }[] = [
   { name: 'sandwich-middle', options: { kernelSet: 'subgroup' }, count: 3 },
   { name: 'windows', options: { kernelSet: 'software' }, count: 3 },
   { name: 'lckv-w4-nodiag', options: { kernelSet: 'software' }, count: 8 },
   { name: 'cla', options: { kernelSet: 'workgroup' }, count: 2 },
+  // More positions than four workgroups take at a time.
+  { name: 'cla', options: { kernelSet: 'subgroup' }, count: 3, promptTokens: 700 },
   { name: 'groups', options: { kernelSet: 'subgroup', maxWeightBytes: 10_000 }, count: 2 },
 ];
 
@@ -29,16 +31,17 @@ describe('branches', function () {
   });
   after(() => gpu.dispose());
 
-  for (const { name, options, count } of CASES) {
-    it(`${count} of ${name}, ${JSON.stringify(options)}: same tokens as each alone`, async () => {
+  for (const { name, options, count, promptTokens = PROMPT_TOKENS } of CASES) {
+    it(`${count} of ${name} after ${promptTokens}, ${JSON.stringify(options)}: same tokens as each alone`, async () => {
       const checkpoint = await openCheckpoint(join('test/fixtures/goldens', name));
-      const engine = await Engine.load(gpu, checkpoint, { contextTokens: 96, ...options });
+      const engine = await Engine.load(gpu, checkpoint, {
+        contextTokens: promptTokens + 59,
+        ...options,
+      });
       try {
         const random = seededRandom(23);
         const { vocabSize } = checkpoint.config;
-        const prompt = Array.from({ length: PROMPT_TOKENS }, () =>
-          Math.floor(random() * vocabSize),
-        );
+        const prompt = Array.from({ length: promptTokens }, () => Math.floor(random() * vocabSize));
         await engine.prefill(prompt);
         const firsts = largest(await engine.readLogits(), count);
         const steps: number[][] = [];
