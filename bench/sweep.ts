@@ -81,7 +81,7 @@ async function stepMs(
   const forward = new Forward(gpu, model, cache, config);
   const branches = { from: context, start: context, count: rows, slots: steps + 1 };
   const runs: number[] = [];
-  forward.writeBranches(branches, Array<number>(rows).fill(0));
+  await forward.prepareBranches(branches, Array<number>(rows).fill(0));
   for (let run = 0; run <= REPEATS; run++) {
     const begin = performance.now();
     await (rows === 1

@@ -14,8 +14,8 @@
 const WIDTH4 = HEAD_DIM / 4u;
 const COLUMNS = min(WIDTH4, LANES);
 const GROUPS = LANES / COLUMNS;
-/// Loads of values that an invocation has under way.
-const TOGETHER = 4u;
+/// Loads of values that an invocation has under way: with heads of 64, all that it has in a block.
+const TOGETHER = min(16u, (LANES + GROUPS - 1u) / GROUPS);
 /// Columns of a lane.
 const TURNS = (WIDTH4 + COLUMNS - 1u) / COLUMNS;
 const LOWEST = -3.0e38;

@@ -3,10 +3,8 @@
  * of one, which share its rows of the cache, or independent ones.
  */
 import type { KvCache } from './cache';
+import { Decoder, type Pace } from './decode';
 import type { BranchLayout, Forward } from './forward';
-
-/** Tokens of a batch, for the first text and after it. */
-const BATCHES = [1, 2, 4, 8];
 
 /**
  * Continuations of what the cache holds, from these first tokens. Their keys and values take its
@@ -23,19 +21,20 @@ export function branchesOf(cache: KvCache, count: number, most: number): BranchL
  */
 export async function* decodeBranches(
   forward: Forward,
+  pace: Pace,
   layout: BranchLayout,
   firsts: readonly number[],
   most: number,
   signal?: AbortSignal,
 ): AsyncGenerator<number[]> {
-  forward.writeBranches(layout, firsts);
-  yield [...firsts];
-  for (let made = 1, batch = 0; made < most; batch++) {
+  await forward.prepareBranches(layout, firsts);
+  const run = (step: number, steps: number) => forward.decodeBranches(layout, step, steps);
+  const decoder = new Decoder(run, pace, 0, most - 1);
+  for (let steps = [[...firsts]]; steps.length > 0;) {
     signal?.throwIfAborted();
-    const size = Math.min(BATCHES[Math.min(batch, BATCHES.length - 1)], most - made);
-    const steps = await forward.decodeBranches(layout, made - 1, size);
-    signal?.throwIfAborted();
-    made += size;
+    decoder.startAhead();
     yield* steps;
+    signal?.throwIfAborted();
+    steps = await decoder.next();
   }
 }

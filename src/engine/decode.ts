@@ -2,8 +2,6 @@
  * Greedy decoding ahead of its reader: the device chooses token after token, and the CPU hears of
  * them in batches, of which two are under way where a token is quick.
  */
-import type { Forward } from './forward';
-import type { Token } from './token';
 
 /** Tokens of a batch: few at first, for the first text. */
 const BATCHES = [1, 2, 4, 8];
@@ -41,21 +39,29 @@ export class Pace {
   }
 }
 
-/** Greedy decoding of one sequence. */
-export class Decoder {
-  private readonly forward: Forward;
+/** Greedy decoding of one sequence, or a step of several at a time: T is what a position gets. */
+export class Decoder<T> {
+  private readonly run: (position: number, count: number) => Promise<T[]>;
   private readonly pace: Pace;
   /** Where the next batch begins; what stands there, only the device may know. */
   private position: number;
   private readonly end: number;
   /** Batches that were submitted and not asked for yet. */
-  private readonly underWay: Promise<Token[]>[] = [];
+  private readonly underWay: Promise<T[]>[] = [];
   private started = 0;
   private heardAt = 0;
 
-  /** The sequence's last token stands at `position` without keys and values; no batch passes `end`. */
-  constructor(forward: Forward, pace: Pace, position: number, end: number) {
-    this.forward = forward;
+  /**
+   * What was chosen last stands at `position` without keys and values; no batch passes `end`. `run`
+   * puts `count` positions from one on under way, before it returns, and resolves with what follows.
+   */
+  constructor(
+    run: (position: number, count: number) => Promise<T[]>,
+    pace: Pace,
+    position: number,
+    end: number,
+  ) {
+    this.run = run;
     this.pace = pace;
     this.position = position;
     this.end = end;
@@ -67,7 +73,7 @@ export class Decoder {
   }
 
   /** The next tokens, none at the end. */
-  async next(): Promise<Token[]> {
+  async next(): Promise<T[]> {
     if (this.underWay.length === 0) this.start();
     return (await this.underWay.shift()) ?? [];
   }
@@ -84,9 +90,9 @@ export class Decoder {
     return true;
   }
 
-  private async timed(position: number, count: number): Promise<Token[]> {
+  private async timed(position: number, count: number): Promise<T[]> {
     const submitted = performance.now();
-    const tokens = await this.forward.decode(position, count);
+    const tokens = await this.run(position, count);
     const now = performance.now();
     this.pace.heard(count, now - Math.max(submitted, this.heardAt));
     this.heardAt = now;

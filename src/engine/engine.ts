@@ -146,7 +146,8 @@ export class Engine {
   async *decode(most: number, signal?: AbortSignal): AsyncGenerator<Token> {
     const position = this.cache.tokens.length;
     const end = Math.min(this.contextTokens, position + most - 1);
-    const decoder = new Decoder(this.forward, this.pace, position, end);
+    const run = this.forward.decode.bind(this.forward);
+    const decoder = new Decoder(run, this.pace, position, end);
     this.forward.writeSequence(position, [this.likeliest.id]);
     for (let tokens = [this.likeliest]; tokens.length > 0;) {
       signal?.throwIfAborted();
@@ -174,7 +175,7 @@ export class Engine {
     const firsts = largest(await this.readLogits(), count);
     signal?.throwIfAborted();
     const layout = branchesOf(this.cache, count, most);
-    yield* decodeBranches(this.forward, layout, firsts, most, signal);
+    yield* decodeBranches(this.forward, this.pace, layout, firsts, most, signal);
   }
 
   /**
@@ -204,7 +205,7 @@ export class Engine {
     }
     this.crop(0);
     const layout = { from: 0, start, count: prompts.length, slots };
-    yield* decodeBranches(this.forward, layout, firsts, most, options.signal);
+    yield* decodeBranches(this.forward, this.pace, layout, firsts, most, options.signal);
   }
 
   /** Chooses the next token from the logits of the last one. Does not append it. */

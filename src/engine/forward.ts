@@ -117,21 +117,24 @@ export class Forward {
     return tokens;
   }
 
-  /** Says which tokens the branches begin with. */
-  writeBranches({ start, slots }: BranchLayout, firsts: readonly number[]): void {
+  /** Compiles what so many branches take, and says which tokens they begin with. */
+  async prepareBranches({ start, slots }: BranchLayout, firsts: readonly number[]): Promise<void> {
+    const together = Math.min(firsts.length, FEW_ROWS);
+    if (!this.few.has(together)) this.few.set(together, await this.everything.few(together));
     firsts.forEach((first, branch) => this.writeSequence(start + branch * slots, [first]));
   }
 
   /**
    * Runs the branches' tokens of step `step`, then `steps - 1` times the likeliest ones after them,
-   * in one submit. Resolves with the tokens that follow: ids by step and branch.
+   * in one submit, after `prepareBranches`. Resolves with the tokens that follow: ids by step and
+   * branch. As with `decode`, steps may be asked for before those in front of them are there.
    */
   async decodeBranches(
     { from, start, count, slots }: BranchLayout,
     step: number,
     steps: number,
   ): Promise<number[][]> {
-    const kernels = await this.forBranches(count);
+    const kernels = this.few.get(Math.min(count, FEW_ROWS))!;
     const position = start + step;
     this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
     for (let i = 0; i < steps; i++) {
@@ -194,15 +197,6 @@ export class Forward {
     signal?.throwIfAborted();
     this.cache.append(tokens);
     return { passes, likeliest };
-  }
-
-  private async forBranches(count: number): Promise<Kernel[]> {
-    const together = Math.min(count, FEW_ROWS);
-    const known = this.few.get(together);
-    if (known) return known;
-    const kernels = await this.everything.few(together);
-    this.few.set(together, kernels);
-    return kernels;
   }
 
   private writeStep(start: number, count: number, logitRow = count - 1): void {

@@ -101,6 +101,21 @@ const CASES: Case[] = [
     kernelSets: ['subgroup' as const],
     matvec: { one: matvec },
   })),
+  ...(['BF16', 'F16', 'F32'] as const).map((dtype) => ({
+    title: `${dtype}, several blocks of an odd width under way`,
+    config: { num_hidden_layers: 2, layer_types: '0_0', hidden_size: 517, head_dim: 8 },
+    dtype,
+    tokens: 5,
+    kernelSets: ['subgroup' as const],
+    matvec: { one: { lanes: 64, units: 2, pairs: 1, depth: 3 } },
+  })),
+  {
+    title: 'head width 520',
+    config: { num_hidden_layers: 2, layer_types: '0_0', num_attention_heads: 2, head_dim: 520 },
+    dtype: 'F16',
+    tokens: 5,
+    kernelSets: ['subgroup'],
+  },
   {
     title: 'more positions than a block of attention',
     config: { num_hidden_layers: 3, layer_types: '0_1_1', hidden_size: 32, head_dim: 8 },
