@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Places in held-out packages where a completion is asked for, and their prompts as the extension makes them.
 
-usage: cases.py HELDOUT.jsonl.xz OUT.jsonl     writes {id, kind, language, package, path, prefix, suffix, expected} a line
-The same cases in every run: random places, chosen without a look at any model. Packages have equal weight, one case a line.
+usage: cases.py HELDOUT.jsonl.xz OUT.jsonl     writes {id, kind, language, package, path, snippets, prefix, suffix, expected} a line
+The same cases in every run: random places, chosen without a look at any model. Packages have equal weight, one case a line. Snippets are of
+other files of the package, as in the rows of training, from more of them.
 """
 import json
 import lzma
@@ -11,11 +12,15 @@ import re
 import sys
 
 import tokenizer as tok
+from snippets import Neighbours
+from snippets import choose as choose_snippets
 
 LINES = {'typescript': 1000, 'javascript': 1000, 'python': 1000, 'typescriptreact': 200, 'go': 200, 'rust': 200, 'c': 200}
 BLOCKS = {'typescript': 80, 'javascript': 80, 'python': 80, 'go': 30, 'rust': 30}
 MAX_PREFIX, MAX_SUFFIX = 24_000, 8_000           # characters, as in src/text/window.ts
 PROMPT_IDS = 1_984                               # 2,048 less the ids of a completion
+SNIPPETS, SIBLINGS, WINDOWS = 4, 16, 8           # at most; files looked at besides those imported, windows of each
+SNIPPET_CHARACTERS, SNIPPET_IDS = 1_800, 24      # all together; one with less room is left out, as in src/model/prompt.ts
 MARK = re.compile(r'"""|\'\'\'|/\*|\*/')
 COMMENT = re.compile(r'\s*(//|/\*|\*|#(?!\[|!\[|include|define|if|endif)|"""|\'\'\'|<!--|--)')
 
@@ -66,7 +71,7 @@ def block_case(doc, rng):
     return (end, stop) if 2 <= count <= 8 else None
 
 
-def choose(docs, counts, pick, kind, rng):
+def choose(docs, neighbours, counts, pick, kind, rng):
     out = []
     for language, count in counts.items():
         packages = {}
@@ -85,15 +90,19 @@ def choose(docs, counts, pick, kind, rng):
                 continue
             seen.add(key)
             a, b = place
-            out.append(dict(id=f'{kind}-{language}-{len(seen)}', kind=kind, language=language, package=k, path=d['p'],
+            name = f'{kind}-{language}-{len(seen)}'
+            found = choose_snippets(neighbours, d['at'], a, SNIPPET_CHARACTERS, random.Random(name), SNIPPETS, SIBLINGS, WINDOWS)
+            out.append(dict(id=name, kind=kind, language=language, package=k, path=d['p'], snippets=found,
                             prefix=d['t'][max(0, a - MAX_PREFIX):a], suffix=d['t'][b:b + MAX_SUFFIX], expected=d['t'][a:b]))
     return out
 
 
 def make(docs, share=1.0):
     """All cases, or evenly a share of them."""
-    rng = random.Random(11)
-    found = choose(docs, LINES, line_case, 'line', rng) + choose(docs, BLOCKS, block_case, 'block', rng)
+    rng, neighbours = random.Random(11), Neighbours(docs)
+    for i, d in enumerate(docs):
+        d['at'] = i
+    found = choose(docs, neighbours, LINES, line_case, 'line', rng) + choose(docs, neighbours, BLOCKS, block_case, 'block', rng)
     number = [int(c['id'].rsplit('-', 1)[1]) for c in found]
     return [c for c, n in zip(found, number) if int(n * share) > int((n - 1) * share)]
 
@@ -131,8 +140,19 @@ class Prompts:
         begin = next((b for b in range(edge, min(edge + step, len(ids))) if self.starts_line[ids[b]]), edge)
         return ids[begin:]
 
-    def ids(self, case, suffix=True, budget=PROMPT_IDS):
-        start = [tok.PATH, *self.encode(f"{case['language']} {case['path']}"), tok.SUFFIX]
+    def snippets(self, found, budget):
+        out = []
+        for path, text in found:
+            room = budget - len(out) - 1
+            if room < SNIPPET_IDS:
+                break
+            out += [tok.SNIPPET, *self.suffix(f'{path}\n{text}', room)]
+        return out
+
+    def ids(self, case, suffix=True, snippets=True, budget=PROMPT_IDS):
+        start = [tok.PATH, *self.encode(f"{case['language']} {case['path']}")]
+        start += self.snippets(case['snippets'], budget // 4) if snippets else []
+        start.append(tok.SUFFIX)
         start += self.suffix(case['suffix'], budget // 4) if suffix else []
         start.append(tok.PREFIX)
         return start + self.prefix(case['prefix'], budget - len(start))

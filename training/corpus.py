@@ -1,25 +1,30 @@
 #!/usr/bin/env python3
 """Fetches the packages of manifest.tsv, keeps their readable source, writes compressed shards.
 
-usage: corpus.py fetch [PATTERN] | build [PATTERN] | table
+usage: corpus.py fetch [PATTERN] | read [PATTERN] | build [PATTERN] | table
 PATTERN: only the packages in whose names it is found, and the held-out ones; a small corpus for trials.
 All text stays under training/.work (git-ignored). A shard is a .jsonl.xz with one {"l": language, "k": package, "p": path, "t": text}
 a line: part1, part2, ... (training) and heldout (whole packages, never trained on).
 """
 import collections
 import csv
+import functools
 import glob
 import hashlib
+import http.client
 import io
 import json
 import lzma
 import multiprocessing.pool
 import os
+import pickle
 import random
 import re
 import subprocess
 import sys
 import tarfile
+import threading
+import urllib.parse
 
 import filters
 from near_duplicates import NearDuplicates, signature
@@ -27,11 +32,14 @@ from near_duplicates import NearDuplicates, signature
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(HERE, '.work')
 PACKAGE_CAP = 5_000_000          # bytes of text one package may bring; TypeScript counts half
-DOWNLOADS = 4                    # calls of npm or apt at a time
-PARTS, PART_TEXT = 3, 212_000_000      # a part travels in one call of at most 64 MiB, beside all else: 34 MiB compressed
-SHARE = {'typescript': 0.26, 'typescriptreact': 0.06, 'declarations': 0.02, 'javascript': 0.15, 'javascriptreact': 0.01, 'python': 0.25, 'go': 0.075,
-         'rust': 0.065, 'java': 0.045, 'c': 0.04, 'cpp': 0.03, 'css': 0.012, 'scss': 0.012, 'less': 0.004, 'html': 0.01, 'json': 0.012, 'markdown': 0.035,
-         'yaml': 0.006}
+NPM_DOWNLOADS, APT_CALLS = 12, 4 # at a time
+LOCAL = threading.local()
+PARTS, PART_TEXT = 6, 280_000_000      # a part travels in one call of at most 64 MiB, beside all else: 50 MiB compressed
+SHARE = {'typescript': 0.28, 'typescriptreact': 0.06, 'declarations': 0.02, 'javascript': 0.18, 'javascriptreact': 0.01, 'python': 0.33, 'go': 0.04,
+         'rust': 0.035, 'java': 0.02, 'c': 0.025, 'cpp': 0.02, 'css': 0.006, 'scss': 0.006, 'less': 0.003, 'html': 0.006, 'json': 0.006, 'markdown': 0.02,
+         'yaml': 0.004}
+with open(f'{HERE}/filters.py', 'rb') as f, open(f'{HERE}/near_duplicates.py', 'rb') as g:
+    FILTERS = hashlib.sha256(f.read() + g.read()).hexdigest()[:8]
 Package = collections.namedtuple('Package', 'source name version licence split sha256')
 
 
@@ -73,29 +81,73 @@ def apt_options():
             '-oDir::Cache::pkgcache=', '-oDir::Cache::srcpkgcache=', '-oAPT::Sandbox::User=root']
 
 
-def download(packages):
-    """Asks the clients of npm and apt for packages that are not here yet. One that cannot be had spoils the call that names it."""
-    by_source = {source: [p for p in packages if p.source == source and not glob.glob(archive_pattern(p))] for source in ('npm', 'deb', 'src')}
-    verbs = {'npm': ['npm', 'pack', '--silent', '--ignore-scripts']}
-    if by_source['deb'] or by_source['src']:
-        apt = ['apt-get', *apt_options()]
-        subprocess.run([*apt, 'update'], check=True)
-        verbs |= {'deb': [*apt, 'download'], 'src': [*apt, 'source', '--download-only']}
+@functools.cache
+def registry():
+    """Address of the npm registry that this machine is set to."""
+    return subprocess.run(['npm', 'config', 'get', 'registry'], stdout=subprocess.PIPE, check=True, text=True).stdout.strip().rstrip('/')
+
+
+def request(path):
+    """Bytes that the registry answers with, over a connection that each thread keeps: finding its address anew each time takes longer than a package."""
+    base = urllib.parse.urlsplit(registry())
+    for last in (False, True):
+        try:
+            if not getattr(LOCAL, 'connection', None):
+                kind = http.client.HTTPSConnection if base.scheme == 'https' else http.client.HTTPConnection
+                LOCAL.connection = kind(base.netloc, timeout=60)
+            LOCAL.connection.request('GET', f'{base.path}/{path}')
+            answer = LOCAL.connection.getresponse()
+            body = answer.read()
+            if answer.status == 200:
+                return body
+            raise FileNotFoundError(f'{path}: {answer.status}')
+        except FileNotFoundError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            LOCAL.connection = None
+            if last:
+                raise OSError(f'{path}: {error}') from error
+
+
+def download_npm(p):
+    """One tarball from the registry; what cannot be had stays missing."""
+    path = archive_pattern(p)
+    try:
+        body = request(f"{p.name}/-/{p.name.split('/')[-1]}-{p.version}.tgz")
+        with open(f'{path}.part', 'wb') as f:
+            f.write(body)
+        os.rename(f'{path}.part', path)
+    except OSError as error:
+        print(f'{p.name}@{p.version}: {error}', file=sys.stderr)
+
+
+def download_apt(packages):
+    """Asks apt for Debian packages, 40 a call, then those still missing one by one, as one that cannot be had spoils the call that names it."""
+    apt = ['apt-get', *apt_options()]
+    subprocess.run([*apt, 'update'], stdout=subprocess.DEVNULL, check=True)
+    verbs = {'deb': [*apt, 'download'], 'src': [*apt, 'source', '--download-only']}
     for size in (40, 1):
-        calls = []
-        for source, found in by_source.items():
-            missing = [p for p in found if not glob.glob(archive_pattern(p))]
-            names = [f'{p.name}@{p.version}' if source == 'npm' else f'{p.name}={p.version}' for p in missing]
-            calls += [([*verbs[source], *names[i:i + size]], f'{WORK}/{source}') for i in range(0, len(names), size)]
-        with multiprocessing.pool.ThreadPool(DOWNLOADS) as pool:
-            pool.starmap(lambda command, folder: subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=False), calls)
+        for source, verb in verbs.items():
+            names = [f'{p.name}={p.version}' for p in packages if p.source == source and not glob.glob(archive_pattern(p))]
+            calls = [[*verb, *names[i:i + size]] for i in range(0, len(names), size)]
+            with multiprocessing.pool.ThreadPool(APT_CALLS) as pool:
+                pool.map(lambda call: subprocess.run(call, cwd=f'{WORK}/{source}', stdout=subprocess.DEVNULL, check=False), calls, 1)
+
+
+def download(packages):
+    """Downloads the packages that are not here yet."""
+    for source in ('npm', 'deb', 'src'):
+        os.makedirs(f'{WORK}/{source}', exist_ok=True)
+    missing = [p for p in packages if not glob.glob(archive_pattern(p))]
+    with multiprocessing.pool.ThreadPool(NPM_DOWNLOADS) as pool:
+        pool.map(download_npm, [p for p in missing if p.source == 'npm'], 1)
+    if any(p.source != 'npm' for p in missing):
+        download_apt(missing)
 
 
 def fetch(pattern=''):
     """Downloads what is missing and checks every archive's SHA-256. Safe to repeat."""
     packages = manifest(pattern)
-    for source in ('npm', 'deb', 'src'):
-        os.makedirs(f'{WORK}/{source}', exist_ok=True)
     download(packages)
     sums = {p: checksum(p) for p in packages}
     missing, wrong = [p.name for p in sums if sums[p] is None], [p.name for p in sums if sums[p] not in (None, p.sha256)]
@@ -147,7 +199,31 @@ def read_package(p):
             total += len(text) / (2 if language.startswith('typescript') else 1)
             if total > PACKAGE_CAP:
                 break
-    return p, kept
+    return kept
+
+
+def kept_text(p):
+    """read_package, whose result is kept on disk as long as the filters stay as they are."""
+    path = f'{WORK}/read/{FILTERS}-{p.sha256[:20]}.pickle'
+    if not os.path.exists(path):
+        with open(f'{path}.{os.getpid()}', 'wb') as f:
+            pickle.dump(read_package(p), f)
+        os.rename(f.name, path)
+    with open(path, 'rb') as f:
+        return p, pickle.load(f)
+
+
+def read_all(packages):
+    """[(package, its documents with their signatures)], in order, as they are read."""
+    os.makedirs(f'{WORK}/read', exist_ok=True)
+    with multiprocessing.Pool() as pool:
+        yield from pool.imap(kept_text, packages)
+
+
+def read(pattern=''):
+    """Reads and filters what has been fetched, so that `build` finds it done."""
+    for p, found in read_all([p for p in manifest(pattern) if glob.glob(archive_pattern(p))]):
+        print(p.name, len(found))
 
 
 def share_key(doc):
@@ -186,7 +262,7 @@ def write(name, docs):
     """Sorted by language and package, which compresses best."""
     path = f'{WORK}/{name}.jsonl.xz'
     with open(path, 'wb') as f:
-        xz = subprocess.Popen(['xz', '-T2', '-6', '-c'], stdin=subprocess.PIPE, stdout=f)
+        xz = subprocess.Popen(['xz', '-T0', '-4', '-c'], stdin=subprocess.PIPE, stdout=f)
         for d in sorted(docs, key=lambda d: (d['l'], d['k'], d['p'])):
             xz.stdin.write((json.dumps(d, ensure_ascii=False) + '\n').encode())
         xz.stdin.close()
@@ -197,10 +273,9 @@ def write(name, docs):
 def build(pattern=''):
     packages = sorted(manifest(pattern), key=lambda p: p.split)       # eval first: training copies of held-out files are dropped
     near, docs = NearDuplicates(), {'eval': [], 'train': []}
-    with multiprocessing.Pool() as pool:
-        for p, found in pool.imap(read_package, packages):
-            docs[p.split] += [d for d, s in found if near.add(d['t'], s)]
-            print(p.name, len(found), file=sys.stderr)
+    for p, found in read_all(packages):
+        docs[p.split] += [d for d, s in found if near.add(d['t'], s)]
+        print(p.name, len(found), file=sys.stderr)
     random.Random(0).shuffle(docs['train'])
     write('heldout', docs['eval'])
     for i, part in enumerate(divide(balance(docs['train']))):
@@ -225,4 +300,4 @@ def table():
 
 
 if __name__ == '__main__':
-    {'fetch': fetch, 'build': build, 'table': table}[sys.argv[1]](*sys.argv[2:])
+    {'fetch': fetch, 'read': read, 'build': build, 'table': table}[sys.argv[1]](*sys.argv[2:])

@@ -34,7 +34,7 @@ BLOCK_LINES = 8
 DESCRIBED_LINES = 12
 COMMENT = re.compile(r'^([ \t]*(?://|#(?!include|define|if|end)|--|\*/|/\*|"""|\'\'\')[^\n]*|[^\n]*""")(?=\n(?![ \t]*(?://|#|--|\*|/\*)))\n([ \t]*[^\s][^\n]*)', re.M)
 BYTES_PER_TOKEN = 3.2
-WEIGHT = {'typescript': 1.4, 'typescriptreact': 1.6, 'javascriptreact': 1.6, 'vue': 1.5, 'c': 0.8, 'java': 0.8}     # visits an epoch
+WEIGHT = {'python': 1.2, 'typescript': 1.4, 'typescriptreact': 1.6, 'javascriptreact': 1.6, 'vue': 1.5, 'c': 0.8, 'java': 0.8}     # visits an epoch
 
 
 def indent(line):
@@ -145,7 +145,7 @@ def pieces(neighbours, index, at, rng, brief):
     cursor, stop = case(text, at, rng)
     snippets = []
     if not brief and rng.random() < SNIPPETS:
-        found = choose(neighbours, index, cursor, int(rng.uniform(0.08, 0.25) * budget), rng)
+        found = choose(neighbours, index, cursor, int(rng.uniform(0.08, 0.25) * budget), rng, rng.randint(1, 4))
         snippets = [f'{shorten_path(path, parts)}\n{code}' for path, code in found]
     suffix = '' if rng.random() < 0.15 else cut_suffix(text, stop, int(rng.uniform(0.02, 0.5 if brief else 0.25) * budget))
     room = budget - len(suffix) - sum(map(len, snippets)) - (0 if brief else stop - cursor)

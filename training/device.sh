@@ -15,5 +15,5 @@ receive() {
   fi
 }
 
-for file in training/*.py training/*.sh training/.work/*.jsonl.xz models/lckv-code-42m/*; do receive "$file"; done
+for file in training/*.py training/*.sh training/.work/*.jsonl.xz training/.work/release/* models/lckv-code-*/*; do receive "$file"; done
 exec bash "$home/training/steps.sh" "$@"

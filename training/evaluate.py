@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Figures of a checkpoint on held-out packages, with the released int8 weights.
 
-usage: evaluate.py CHECKPOINT HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE]      SHARE < 1: a quick look
+usage: evaluate.py CHECKPOINT HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE [STEP ...]]      SHARE < 1: a quick look; STEPS below, all if none is named
 CHECKPOINT: a .pt of train.py, or the folder of a release. Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
-OUT_DIR/completions.jsonl, {id, suffix: whether it was given, expected, completion, ended: by <|end|>}, for the cases of cases.py.
+OUT_DIR/completions.jsonl, {id, suffix, snippets: whether they were given, expected, completion, ended: by <|end|>}, for the cases of cases.py.
 score.py judges them.
 """
 import collections
@@ -95,12 +95,12 @@ def bits_per_byte(found, loss, bytes_of):
     return {k: dict(bits_per_byte=round(total[k] / size[k] / math.log(2), 4), bytes=size[k]) for k in sorted(total)}
 
 
-def complete(model, prompts, found, suffix, count):
-    """Greedy completions of cases: [{id, suffix, expected, completion, ended}]."""
-    prompts.encode_all(text for c in found for text in (c['prefix'], c['suffix']))
+def complete(model, prompts, found, count, suffix=True, snippets=True):
+    """Greedy completions of cases: [{id, suffix, snippets, expected, completion, ended}]."""
+    prompts.encode_all({text for c in found for text in (c['prefix'], c['suffix'], *(f'{path}\n{code}' for path, code in c['snippets']))})
     with torch.autocast('cuda', torch.bfloat16, enabled=DEVICE == 'cuda'):
-        answers = greedy(model, [prompts.ids(c, suffix) for c in found], count)
-    return [dict(id=c['id'], suffix=suffix, expected=c['expected'], completion=prompts.tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
+        answers = greedy(model, [prompts.ids(c, suffix, snippets) for c in found], count)
+    return [dict(id=c['id'], suffix=suffix, snippets=snippets, expected=c['expected'], completion=prompts.tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
             for c, (ids, ended) in zip(found, answers)]
 
 
@@ -125,32 +125,46 @@ def passes(model, few, bytes_of):
     return {n: dict(bits_per_byte=loss[n], kv_error=moved[n][0], agreement=moved[n][1]) for n in moved}
 
 
-def main(checkpoint, heldout, tokenizer_path, out, share=1.0, config=None):
+STEPS = {   # of a model's completions: which cases, how many ids, what of the prompt is given
+    'lines': ('line', 1, LINE_IDS, dict()),
+    'lines-alone': ('line', 1, LINE_IDS, dict(snippets=False)),
+    'lines-before': ('line', NO_SUFFIX, LINE_IDS, dict(suffix=False, snippets=False)),
+    'blocks': ('block', 1, BLOCK_IDS, dict()),
+}
+
+
+def main(checkpoint, heldout, tokenizer_path, out, share=1.0, *steps, config=None):
     torch.set_float32_matmul_precision('high')
+    os.makedirs(out, exist_ok=True)
     report, tokenizer, docs = Report(out), tok.load(tokenizer_path), cases.documents(heldout)
-    prompts, found = cases.Prompts(tokenizer), cases.make(docs, share)
-    lines, blocks = ([c for c in found if c['kind'] == kind] for kind in ('line', 'block'))
+    prompts, found = cases.Prompts(tokenizer), cases.make(docs, float(share))
     state = weights_of(checkpoint) if isinstance(checkpoint, str) else checkpoint
-    model = LCKV(config or Config()).to(DEVICE).eval().requires_grad_(False)
+    config = config or (Config.of(checkpoint) if isinstance(checkpoint, str) and os.path.isdir(checkpoint) else Config())
+    model = LCKV(config).to(DEVICE).eval().requires_grad_(False)
     model.load_state_dict(restored_state(quantised_state(state)))
     bytes_of = [0 if n in tok.SPECIALS else len(n) for n in map(tokenizer.id_to_token, range(tok.VOCABULARY))]
     random.Random(3).shuffle(docs)
-    text = windows(docs, tokenizer, int(LIMIT * share))
-    few = random.Random(5).sample(text, min(len(text), int(SAMPLE * share) + 4))
+    text = windows(docs, tokenizer, int(LIMIT * float(share)))
+    few = random.Random(5).sample(text, min(len(text), int(SAMPLE * float(share)) + 4))
     with torch.no_grad(), open(f'{out}/completions.jsonl', 'w') as f:
-        report.add('heldout', bits_per_byte(text, nats(model, text), bytes_of))
-        for name, chosen, suffix, count in (('lines', lines, True, LINE_IDS), ('blocks', blocks, True, BLOCK_IDS),
-                                            ('lines without suffix', lines[::NO_SUFFIX], False, LINE_IDS)):
-            answers = complete(model, prompts, chosen, suffix, count)
-            f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
-            f.flush()
-            report.add(name, dict(cases=len(answers), exact=sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers),
-                                  ended=sum(a['ended'] for a in answers)))
-        report.add('passes', passes(model, few, bytes_of))
-        for name, weights in formats(state).items():
-            model.load_state_dict(weights)
-            report.add(name, bits_per_byte(few, nats(model, few), bytes_of)['all'])
+        for step in steps or ('heldout', *STEPS, 'passes', 'formats'):
+            if step == 'heldout':
+                report.add(step, bits_per_byte(text, nats(model, text), bytes_of))
+            elif step == 'passes':
+                report.add(step, passes(model, few, bytes_of))
+            elif step == 'formats':
+                for name, weights in formats(state).items():
+                    model.load_state_dict(weights)
+                    report.add(name, bits_per_byte(few, nats(model, few), bytes_of)['all'])
+                model.load_state_dict(restored_state(quantised_state(state)))
+            else:
+                kind, each, count, given = STEPS[step]
+                answers = complete(model, prompts, [c for c in found if c['kind'] == kind][::each], count, **given)
+                f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
+                f.flush()
+                report.add(step, dict(cases=len(answers), exact=sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers),
+                                      ended=sum(a['ended'] for a in answers)))
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:5], *map(float, sys.argv[5:]))
+    main(*sys.argv[1:])

@@ -45,6 +45,27 @@ def restored_state(tensors):
     return {n: dequantise(w, tensors[f'{n}_scale']) if w.dim() == 2 else w for n, w in tensors.items() if not n.endswith('_scale')}
 
 
+def grown(state, config):
+    """Weights of a model with fewer layers -> weights for `config` that compute the same. The layers more, above the shared keys and
+    values, begin as copies of the one below whose last products are zero, so that they add nothing yet."""
+    layers, have = {}, 0
+    for name, w in state.items():
+        if name.startswith('model.layers.'):
+            i, part = name.removeprefix('model.layers.').split('.', 1)
+            layers.setdefault(int(i), {})[part] = w
+    have, (_, target) = len(layers), config.group()
+    more = config.num_hidden_layers - have
+    if not 0 <= more <= have - target - 2:
+        raise ValueError(f'{have} layers cannot become {config.num_hidden_layers}')
+    out = {n: w for n, w in state.items() if not n.startswith('model.layers.')}
+    order = [(i, again) for i in range(have) for again in ([False, True] if target < i <= target + more else [False])]
+    for at, (i, again) in enumerate(order):
+        for part, w in layers[i].items():
+            nothing = again and part in ('self_attn.o_proj.weight', 'mlp.down_proj.weight')
+            out[f'model.layers.{at}.{part}'] = w * 0 if nothing else w.clone()
+    return out
+
+
 def read_release(folder):
     """Tensors of a release: model.safetensors in `folder`, whole or in pieces."""
     from safetensors.torch import load

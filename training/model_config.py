@@ -1,6 +1,6 @@
 """Shape of the released model and its config.json. Needs no PyTorch."""
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass
@@ -8,17 +8,24 @@ class Config:
     vocab_size: int = 16384
     hidden_size: int = 512
     intermediate_size: int = 1536
-    num_hidden_layers: int = 12
+    num_hidden_layers: int = 16
     num_attention_heads: int = 8
     num_key_value_heads: int = 4
     head_dim: int = 64
     rope_theta: float = 10000.0
     rms_norm_eps: float = 1e-5
     max_position_embeddings: int = 2048
-    layer_types: str = '0_5_5_5_5_5_5_5_5_5_5_11'
+    layer_types: str = '0_5_5_5_5_5_5_5_5_5_5_5_5_5_5_15'
     force_nodiag: bool = False
     forward_passes: int = 5
     backward_passes: int = 2
+
+    @classmethod
+    def of(cls, folder):
+        """That of a release."""
+        with open(f'{folder}/config.json') as f:
+            given = json.load(f)
+        return cls(**{f.name: given[f.name] for f in fields(cls)})
 
     def sources(self):
         """For each layer the layer whose keys/values it reads."""

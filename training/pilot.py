@@ -77,7 +77,7 @@ def train(model, rows, steps, first=0, keep=None):
 
 
 def lines_exact(model, prompts, lines):
-    answers = complete(model, prompts, lines, True, LINE_IDS)
+    answers = complete(model, prompts, lines, LINE_IDS, snippets=False)
     return round(sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers) / len(answers), 4)
 
 
@@ -100,7 +100,7 @@ def main(rows_dir, heldout, tokenizer_path, out, m_ids, seconds, runs='standard,
         if time.time() > end:
             break
         torch.manual_seed(0)
-        config = replace(Config(), layer_types=layout)
+        config = replace(Config(), layer_types=layout, num_hidden_layers=len(layout.split('_')))
         model, rows = LCKV(config).cuda(), Rows(rows_dir)
         if first:
             while not os.path.exists(half):

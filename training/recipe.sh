@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 seconds=${1:?seconds of training}
 export RELEASE=${2:-}
 run=.work/run
-model=../models/lckv-code-42m
+model=../models/lckv-code-55m
 fixtures=../test/fixtures/bundled
 tokenizer=${RELEASE:-.work}/tokenizer.json
 heldout=.work/heldout.jsonl.xz

@@ -6,6 +6,7 @@ First line: what the completion adds to the cursor's line. Exact: equal to what 
 Similarity: 1 - edit distance / length of the longer one. A loop: the last 48 characters consist of one piece three times or more.
 """
 import collections
+import itertools
 import json
 import re
 import subprocess
@@ -74,10 +75,11 @@ def main(heldout, *answers):
             given = [json.loads(line) for line in f]
         strange = [a['id'] for a in given if a.get('expected', found[a['id']]['expected']) != found[a['id']]['expected']]
         assert not strange, f'{path}: made from other held-out files: {strange[:3]}'
-        for suffix in (True, False):
-            rows = [(found[a['id']] if suffix else {**found[a['id']], 'suffix': ''}, a['completion'], a['ended']) for a in given if a['suffix'] == suffix]
+        for suffix, snippets in itertools.product((True, False), repeat=2):
+            rows = [(found[a['id']] if suffix else {**found[a['id']], 'suffix': ''}, a['completion'], a['ended'])
+                    for a in given if (a['suffix'], a.get('snippets', False)) == (suffix, snippets)]
             if rows:
-                name = f'{path}, {"with" if suffix else "without"} suffix'
+                name = f'{path}, {"with" if suffix else "without"} suffix, {"with" if snippets else "without"} snippets'
                 print_table(f'{name}, as written', judge(rows))
                 print_table(f'{name}, trimmed', judge([(c, t, e) for (c, _, e), t in zip(rows, trim([r[:2] for r in rows]))]))
 

@@ -42,13 +42,13 @@ class Neighbours:
         found = [i for name in sorted(module_names(d['t'])) for i in self.named.get((d['k'], name), ()) if i != index]
         return rng.sample(found, min(3, len(found)))
 
-    def siblings(self, index, rng):
-        """Six other files of the package, those of the same folder first."""
+    def siblings(self, index, rng, most):
+        """Other files of the package, those of the same folder first."""
         d = self.docs[index]
         group = self.package[d['k']]
-        some = [i for i in rng.sample(group, min(24, len(group))) if i != index]
+        some = [i for i in rng.sample(group, min(4 * most, len(group))) if i != index]
         folder = os.path.dirname(d['p'])
-        return sorted(some, key=lambda i: os.path.dirname(self.docs[i]['p']) != folder)[:6]
+        return sorted(some, key=lambda i: os.path.dirname(self.docs[i]['p']) != folder)[:most]
 
 
 def declarations(text, wanted):
@@ -81,19 +81,20 @@ def windows(text, rng, count):
         yield '\n'.join(lines[at:at + size]).strip('\n').rstrip()
 
 
-def choose(neighbours, index, cursor, budget, rng):
-    """Snippets for a cursor in document `index`: one to four (path, text), together at most `budget` characters."""
+def choose(neighbours, index, cursor, budget, rng, count, siblings=6, each=3):
+    """Snippets for a cursor in document `index`: at most `count` (path, text), together at most `budget` characters: from files imported,
+    and the best of `each` windows of so many siblings."""
     docs, before = neighbours.docs, neighbours.docs[index]['t'][:cursor]
     near = set(IDENTIFIER.findall('\n'.join(before[-4000:].split('\n')[-30:])))
     wanted = near | set(IDENTIFIER.findall(before[:4000]))
     found = [(docs[i]['p'], declarations(docs[i]['t'], wanted)) for i in neighbours.imported(index, rng)]
-    ranked = [(likeness(set(IDENTIFIER.findall(w)), near), docs[i]['p'], w) for i in neighbours.siblings(index, rng) for w in windows(docs[i]['t'], rng, 3)]
+    ranked = [(likeness(set(IDENTIFIER.findall(w)), near), docs[i]['p'], w) for i in neighbours.siblings(index, rng, siblings) for w in windows(docs[i]['t'], rng, each)]
     seen = {path for path, text in found if text}
     for score, path, text in sorted(ranked, reverse=True):
         if score > 0.05 and path not in seen:
             seen.add(path)
             found.append((path, text))
-    return within([f for f in found if f[1]][:rng.randint(1, 4)], budget)
+    return within([f for f in found if f[1]][:count], budget)
 
 
 def within(found, budget):

@@ -1,16 +1,17 @@
 #!/bin/bash
 # The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
 # usage: steps.sh check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
-# RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
+# PARTS: of the corpus. RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
 # EPOCHS: first and last epoch of cursors; those before 20 went into the released weights. FLAGS: more flags of train.py.
-# SHARE: of the cases and texts of the evaluation, 1 if not given.
+# SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work while evaluating.
 set -euo pipefail
 cd "$(dirname "$0")"
-release=${RELEASE-../models/lckv-code-42m}
+release=${RELEASE-../models/lckv-code-55m}
 run=.work/run
 tokenizer=${release:-.work}/tokenizer.json
+parts=${PARTS:-6} first_gpu=${FIRST_GPU:-0}
 heldout=.work/heldout.jsonl.xz
-read -r first last <<<"${EPOCHS:-20 29}"
+read -r first last <<<"${EPOCHS:-20 27}"
 
 # start NAME COMMAND...: in the background and in a session of its own, so that it outlives its caller
 start() {
@@ -31,9 +32,9 @@ check() {
   python3 test_packing.py && touch "$run/mask-works"
 }
 
-# In the background for as long as training goes on: a third of the cores for each of the three parts, less what training needs.
+# In the background for as long as training goes on: for each part its share of the cores, less what training needs.
 rows() {
-  local workers=$((($(nproc) - 2) / 3))
+  local workers=$((($(nproc) - 2 * $(gpus)) / parts))
   workers=$((workers > 1 ? workers : 1))
   if [ ! -f "$run/rows-$1.done" ] && ! runs "rows-$1"; then
     start "rows-$1" bash -c 'python3 data.py "${@:2}" && touch "$1"' - "$run/rows-$1.done" \
@@ -54,7 +55,7 @@ train() {
   while [ ! -f "$run/final.pt" ] && runs train && [ "$SECONDS" -lt "$patience" ]; do sleep 1; done
   tail -n 3 "$run/train.log" "$run/train.jsonl" || true
   if [ -f "$run/final.pt" ]; then
-    for part in 1 2 3; do stop "rows-$part"; done
+    for ((part = 1; part <= parts; part++)); do stop "rows-$part"; done
   else
     runs train || { echo 'training has stopped before its end'; tail -n 40 "$run/train.log"; return 1; }
   fi
@@ -66,18 +67,27 @@ pack() {
   cp "$run/train.jsonl" "$1/"
 }
 
-# The new weights and those they continue from, side by side: on two GPUs if there are two.
+# The new weights and, on lines, those they continue from. One process a GPU at a time; each takes the next job. OUT/evaluation.tar.xz holds what they wrote.
 evaluate() {
-  mkdir -p "$1/new" "$1/old"
-  local other=0 old='' failed=0
-  [ "$(gpus)" -lt 2 ] || other=1
-  if [ -n "$release" ]; then
-    CUDA_VISIBLE_DEVICES=$other python3 evaluate.py "$release" "$heldout" "$tokenizer" "$1/old" "${SHARE:-1}" >"$run/evaluate-old.log" 2>&1 &
-    old=$!
-  fi
-  CUDA_VISIBLE_DEVICES=0 python3 evaluate.py "$run/final.pt" "$heldout" "$tokenizer" "$1/new" "${SHARE:-1}" || failed=1
-  [ -z "$old" ] || wait "$old" || { tail -n 20 "$run/evaluate-old.log"; failed=1; }
-  return "$failed"
+  local jobs=("new final.pt lines" "new-alone final.pt lines-alone" "new-rest final.pt heldout lines-before blocks passes formats") count work=$run/evaluation
+  [ -z "$release" ] || jobs+=("old - lines lines-alone")
+  count=$(($(gpus) - first_gpu))
+  mkdir -p "$1" "$work"
+  evaluate_one() {
+    local name=$2 checkpoint=$3
+    [ "$checkpoint" = - ] && checkpoint=$release || checkpoint=$run/$checkpoint
+    CUDA_VISIBLE_DEVICES=$(($1 + first_gpu)) python3 evaluate.py "$checkpoint" "$heldout" "$tokenizer" "$work/$name" "${SHARE:-1}" "${@:4}" >"$work/$name.log" 2>&1 ||
+      { echo "$name:"; tail -n 20 "$work/$name.log"; }
+  }
+  for ((gpu = 0; gpu < count; gpu++)); do
+    for ((i = gpu; i < ${#jobs[@]}; i += count)); do
+      # shellcheck disable=SC2086
+      evaluate_one "$gpu" ${jobs[i]}
+    done &
+  done
+  wait
+  tail -qn 3 "$work"/*.log
+  tar -C "$work" -cJf "$1/evaluation.tar.xz" .
 }
 
 step=${1:?step}

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import tokenizer as tok
-from export import dequantise, quantise
+from export import dequantise, grown, quantise
 from generate import greedy
 from lckv_ref import LCKV as Reference
 from lckv_ref import random_weights
@@ -75,6 +75,17 @@ def test_gradient_reaches_every_weight():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
+def test_grown_computes_the_same():
+    small, _ = pair('0_3_3_3_3_3_6', 9)
+    big = LCKV(tiny('0_3_3_3_3_3_3_3_8')).double()
+    big.load_state_dict(grown(small.state_dict(), big.c))
+    ids = torch.randint(0, 97, (2, 16))
+    with torch.no_grad():
+        assert torch.equal(small(ids, 3, 1), big(ids, 3, 1))
+    big.logits(big(ids, 1, 2)).square().sum().backward()
+    assert all(layer.mlp.down_proj.weight.grad.abs().sum() > 0 for layer in big.model.layers)
+
+
 def test_quantise():
     w = torch.randn(8, 64) * torch.rand(8, 1)
     q, scale = quantise(w)
@@ -88,5 +99,6 @@ if __name__ == '__main__':
     test_standard()
     test_greedy_with_cache()
     test_gradient_reaches_every_weight()
+    test_grown_computes_the_same()
     test_quantise()
-    print('test_model: 5 passed, 0 failed')
+    print('test_model: 6 passed, 0 failed')

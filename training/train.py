@@ -3,7 +3,8 @@
 On several GPUs: torchrun --nproc_per_node N train.py ...; each takes its share of every file of rows. Without a GPU only --trial is of use.
 
 Everything is a function of the share of the time budget that is spent, so the learning rate always reaches zero in time.
---from continues from a release (its model.safetensors, whole or in pieces) with a lower peak and the last stages of passes only.
+--from continues from a release (its model.safetensors, whole or in pieces) with a lower peak and the last stages of passes only; one with
+fewer layers grows (export.py).
 --unmasked: the samples of a row see one another. --trial: one row at a time, to try the program without a GPU.
 Writes WORK_DIR/latest.pt every two minutes (training resumes from it) and WORK_DIR/final.pt.
 """
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 import packing
 import tokenizer as tok
 from data import MIDDLE, ROW
-from export import read_release, restored_state
+from export import grown, read_release, restored_state
 from model import LCKV
 from model_config import Config
 from optim import Muon
@@ -31,7 +32,7 @@ MIDDLE_WEIGHT, END_WEIGHT = 6, 12            # of the ids to be completed, a thi
 PEAK_MATRIX, PEAK_EMBEDDING = 3e-3, 2e-3
 WARMUP, DECAY_FROM = 0.02, 0.35
 STAGES = [(0.6, 1, 1), (0.8, 3, 2), (1.01, 5, 2)]      # until this share of the time: passes without and with gradient
-CONTINUED_STAGES, CONTINUED_PEAK = [(0.7, 3, 2), (1.01, 5, 2)], 0.6       # a trained model would be spoiled by fewer passes
+CONTINUED_STAGES, CONTINUED_PEAK = [(0.7, 3, 2), (1.01, 5, 2)], 0.8       # a trained model would be spoiled by fewer passes
 
 
 def rate(done):
@@ -163,7 +164,7 @@ def main(rows_dir, work, seconds, release=None, unmasked=False, trial=False):
     model = LCKV(c).to(DEVICE)
     stages, factor = (CONTINUED_STAGES, CONTINUED_PEAK) if release else (STAGES, 1)
     if release:
-        model.load_state_dict(restored_state(read_release(release)))
+        model.load_state_dict(grown(restored_state(read_release(release)), c))
     opts, step, tokens, before, used = optimizers(model), 0, 0, 0.0, []
     if os.path.exists(f'{work}/latest.pt'):
         state = torch.load(f'{work}/latest.pt', map_location=DEVICE, weights_only=True)
