@@ -43,7 +43,7 @@ export async function confidence(args: string[]): Promise<void> {
     args,
     allowPositionals: true,
     options: {
-      model: { type: 'string', default: 'models/lckv-code-42m' },
+      model: { type: 'string', default: 'models/lckv-code-55m' },
       lines: { type: 'string', default: '100' },
       prompt: { type: 'string', default: '128' },
       seed: { type: 'string', default: '1' },

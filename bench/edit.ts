@@ -34,7 +34,7 @@ export async function edit(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      model: { type: 'string', default: 'models/lckv-code-42m' },
+      model: { type: 'string', default: 'models/lckv-code-55m' },
       events: { type: 'string', default: '60' },
       precision: { type: 'string', default: 'auto' },
       context: { type: 'string' },

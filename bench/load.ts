@@ -23,7 +23,7 @@ export async function load(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      model: { type: 'string', default: 'models/lckv-code-42m' },
+      model: { type: 'string', default: 'models/lckv-code-55m' },
       shape: { type: 'string' },
       layouts: { type: 'string', default: 'w2' },
       precisions: { type: 'string', default: 'auto,f16,int8,int4' },

@@ -16,7 +16,7 @@ export async function replay(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      model: { type: 'string', default: 'models/lckv-code-42m' },
+      model: { type: 'string', default: 'models/lckv-code-55m' },
       visits: { type: 'string', default: '3' },
       tokens: { type: 'string', default: '16' },
       context: { type: 'string' },

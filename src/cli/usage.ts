@@ -56,5 +56,5 @@ export function numberOption(name: string, value: string, min: number): number {
 
 /** The model that comes with the extension, seen from dist/. */
 function bundledModel(): string {
-  return fileURLToPath(new URL('../models/lckv-code-42m', import.meta.url));
+  return fileURLToPath(new URL('../models/lckv-code-55m', import.meta.url));
 }

@@ -58,7 +58,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   const models: Models = new Models({
     store,
     tuningFile: join(context.globalStorageUri.fsPath, `kernels-${version}.json`),
-    bundledDir: context.asAbsolutePath(join('models', 'lckv-code-42m')),
+    bundledDir: context.asAbsolutePath(join('models', 'lckv-code-55m')),
     settings,
     worker,
     memory: context.globalState,

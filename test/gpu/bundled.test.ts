@@ -16,7 +16,7 @@ import { relativeError } from '../compare';
 import { greedy } from './greedy';
 
 const FIXTURES = 'test/fixtures/bundled';
-const MODEL = 'models/lckv-code-42m';
+const MODEL = 'models/lckv-code-55m';
 const TOLERANCE = 1e-2;
 /** LCKV_LONG=1 takes every snippet and 200 edits: a quarter of an hour where the GPU is a CPU. */
 const LONG = process.env.LCKV_LONG === '1';

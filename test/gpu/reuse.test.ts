@@ -50,7 +50,7 @@ describe('reuse', function () {
   }
 
   it('iteration ends when the keys and values have settled', async () => {
-    const checkpoint = await openCheckpoint('models/lckv-code-42m');
+    const checkpoint = await openCheckpoint('models/lckv-code-55m');
     const engine = await Engine.load(gpu, checkpoint, { chunkTokens: 44, contextTokens: 64 });
     try {
       const random = seededRandom(9);

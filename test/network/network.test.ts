@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { Editor, loadOf, withEnvironment } from '../faults/editor';
 import { networkSockets, trapNetwork, type Attempt } from './trap';
 
-const BUNDLED = 'models/lckv-code-42m';
+const BUNDLED = 'models/lckv-code-55m';
 const isLinux = process.platform === 'linux';
 
 describe('the network', function () {

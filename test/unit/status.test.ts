@@ -11,7 +11,7 @@ const device: DeviceInfo = {
   subgroups: true,
 };
 const model: ModelInfo = {
-  name: 'lckv-code-42m',
+  name: 'lckv-code-55m',
   parameters: 42_000_000,
   layers: 12,
   kvLayers: 3,
@@ -95,7 +95,7 @@ describe('describeStatus', () => {
     const { tooltip } = describeStatus(ready, timings, summary);
     assert.match(tooltip, /4 of 9 suggestions accepted, median 3 ms, 95 % within 90 ms/);
     assert.match(tooltip, /76 % from memory/);
-    assert.match(tooltip, /lckv-code-42m.*42 M parameters, on Acme A1/);
+    assert.match(tooltip, /lckv-code-55m.*42 M parameters, on Acme A1/);
     assert.match(tooltip, /3 of 12 layers: 4 times less memory/);
     assert.match(tooltip, /97 of 100 prompt tokens came from the cache/);
   });

@@ -200,7 +200,7 @@ describe('tokenizer', () => {
   });
 
   describe('of the bundled model', () => {
-    const dir = 'models/lckv-code-42m';
+    const dir = 'models/lckv-code-55m';
     before(function () {
       if (!existsSync(dir)) this.skip();
     });
