@@ -18,7 +18,10 @@ export function cutRepeatedLines(text: string, around: Surroundings): string {
     const opening = [around.linePrefix + lines[0], ...lines.slice(1, i)].slice(0, i);
     // Alone it must be indented as the line below: one does the same at different depths.
     const below = around.linesBelow[0] ?? '';
-    if (i === 0 && tail.length === 1 && indentWidth(whole[0]) !== indentWidth(below)) continue;
+    const isAlone = i === 0 && tail.length === 1;
+    if (isAlone && indentWidth(whole[0]) !== indentWidth(below)) continue;
+    // Where the line above is the same too, that is how the text goes.
+    if (isAlone && alike(whole[0].trim(), (around.above.at(-1) ?? '').trim())) continue;
     if (repeats(whole, opening, around) || (i === 0 && repeats(tail, [], around)))
       return lines.slice(0, i).join('\n').trimEnd();
   }

@@ -66,7 +66,9 @@ describe('the network', function () {
   });
 
   it('is not touched by the command line', async () => {
-    const args = ['complete', 'src/text/window.ts:40:10', '--max-tokens', '2', '--context', '64'];
+    const code = join(folder, 'sum.ts');
+    writeFileSync(code, 'export function add(first: number, second: number) {\n  return \n}\n');
+    const args = ['complete', `${code}:2:10`, '--max-tokens', '2', '--context', '64'];
     const { stdout } = await node(['dist/lckv.mjs', ...args, '--json']);
     assert.equal((JSON.parse(stdout) as { tokens: number }).tokens, 2);
     assert.deepEqual(attempts(), []);
