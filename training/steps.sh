@@ -2,7 +2,7 @@
 # The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
 # usage: steps.sh check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
 # PARTS: of the corpus. RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
-# EPOCHS: first and last epoch of cursors; those before 20 went into the released weights. FLAGS: more flags of train.py.
+# EPOCHS: first and last epoch of cursors; those before 24 went into the released weights. FLAGS: more flags of train.py.
 # SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work while evaluating.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ run=.work/run
 tokenizer=${release:-.work}/tokenizer.json
 parts=${PARTS:-6} first_gpu=${FIRST_GPU:-0}
 heldout=.work/heldout.jsonl.xz
-read -r first last <<<"${EPOCHS:-20 27}"
+read -r first last <<<"${EPOCHS:-24 31}"
 
 # start NAME COMMAND...: in the background and in a session of its own, so that it outlives its caller
 start() {
@@ -67,27 +67,28 @@ pack() {
   cp "$run/train.jsonl" "$1/"
 }
 
-# The new weights and, on lines, those they continue from. One process a GPU at a time; each takes the next job. OUT/evaluation.tar.xz holds what they wrote.
+# The new weights and, on lines, those they continue from; the latter alone, in all respects, where nothing was trained. One process a GPU at a
+# time, of two minutes; each takes the next job. What they write goes to OUT at once, so that it is there if the call is cut.
 evaluate() {
-  local jobs=("new final.pt lines" "new-alone final.pt lines-alone" "new-rest final.pt heldout lines-before blocks passes formats") count work=$run/evaluation
-  [ -z "$release" ] || jobs+=("old - lines lines-alone")
+  local jobs=() count newest=-
+  [ ! -f "$run/final.pt" ] || newest=$run/final.pt jobs=("old - lines lines-alone")
+  jobs=("new $newest lines" "alone $newest lines-alone" "rest $newest heldout lines-before blocks passes formats" "${jobs[@]}")
   count=$(($(gpus) - first_gpu))
-  mkdir -p "$1" "$work"
+  mkdir -p "$1" "$run"
   evaluate_one() {
     local name=$2 checkpoint=$3
-    [ "$checkpoint" = - ] && checkpoint=$release || checkpoint=$run/$checkpoint
-    CUDA_VISIBLE_DEVICES=$(($1 + first_gpu)) python3 evaluate.py "$checkpoint" "$heldout" "$tokenizer" "$work/$name" "${SHARE:-1}" "${@:4}" >"$work/$name.log" 2>&1 ||
-      { echo "$name:"; tail -n 20 "$work/$name.log"; }
+    [ "$checkpoint" != - ] || checkpoint=$release
+    CUDA_VISIBLE_DEVICES=$(($1 + first_gpu)) python3 evaluate.py "$checkpoint" "$heldout" "$tokenizer" "$4/$name" "${SHARE:-1}" "${@:5}" >"$run/$name.log" 2>&1 ||
+      { echo "$name:"; tail -n 20 "$run/$name.log"; }
   }
   for ((gpu = 0; gpu < count; gpu++)); do
     for ((i = gpu; i < ${#jobs[@]}; i += count)); do
-      # shellcheck disable=SC2086
-      evaluate_one "$gpu" ${jobs[i]}
+      read -ra job <<<"${jobs[i]}"
+      evaluate_one "$gpu" "${job[0]}" "${job[1]}" "$1" "${job[@]:2}"
     done &
   done
   wait
-  tail -qn 3 "$work"/*.log
-  tar -C "$work" -cJf "$1/evaluation.tar.xz" .
+  tail -qn 3 "$run"/{new,alone,rest,old}.log 2>/dev/null || true
 }
 
 step=${1:?step}
