@@ -1,7 +1,7 @@
 /**
  * `kernels`: every kind of dispatch that a token, a chunk of tokens and a step of alternatives
- * (`--branches 8`) make in the engine, timed alone by timestamps at its real shape, beside what a plain copy and plain multiply-adds reach on
- * the same device. The bytes are those of all buffers bound, which is what a dispatch of one token
+ * (`--branches 8`) make in the engine, timed alone by timestamps at its real shape, beside what a
+ * plain copy and plain multiply-adds reach on the same device. The bytes are those of all buffers bound, which is what a dispatch of one token
  * reads; for several tokens, products are counted as multiply-adds.
  */
 import { parseArgs } from 'node:util';

@@ -3,7 +3,7 @@
 
 usage: candidates.py npm COUNT | deb COUNT
 npm: what the fetched packages depend on, at run time or for development, the most often named first (the registry has no list of popular ones).
-deb: python3-* of Debian whose debian/copyright is machine-readable. Only licences of ALLOWED enter, in every part of a package that is
+deb: python3-* of Debian whose debian/copyright is machine-readable. Only licences of SPDX enter, in every part of a package that is
 not the packaging itself. Packages are downloaded to .work as `corpus.py fetch` would, for their checksums.
 """
 import collections
@@ -17,28 +17,25 @@ import tarfile
 import urllib.parse
 
 import corpus
-import filters
 
 THREADS = 16
 INSTALLED = 40_000, 40_000_000       # bytes of a Debian package
 USABLE = 4_000                       # characters of text that a package must bring
-ALLOWED = {'mit', 'expat', 'isc', 'apache-2.0', 'apache-2', 'bsd-2-clause', 'bsd-3-clause', 'bsd-2', 'bsd-3', '0bsd', 'bsd', 'zlib', 'psf', 'psf-2', 'python-2.0',
-           'unlicense', 'cc0-1.0', 'cc0', 'public-domain', 'mit-0', 'blueoak-1.0.0', 'bsl-1.0', 'zpl-2.1', 'hpnd', 'mit or apache-2.0', 'apache-2.0 or mit'}
+# The licences that may enter, as they are spelled, and their SPDX names
 SPDX = {'expat': 'MIT', 'apache-2': 'Apache-2.0', 'bsd-2': 'BSD-2-Clause', 'bsd-3': 'BSD-3-Clause', 'psf': 'PSF-2.0', 'psf-2': 'PSF-2.0', 'cc0': 'CC0-1.0',
         'bsd': 'BSD-3-Clause', 'apache-2.0': 'Apache-2.0', 'mit': 'MIT', 'isc': 'ISC', 'bsd-2-clause': 'BSD-2-Clause', 'bsd-3-clause': 'BSD-3-Clause',
         'public-domain': 'LicenseRef-public-domain', 'zlib': 'Zlib', 'python-2.0': 'Python-2.0', 'zpl-2.1': 'ZPL-2.1', 'cc0-1.0': 'CC0-1.0',
         'unlicense': 'Unlicense', 'hpnd': 'HPND', 'bsl-1.0': 'BSL-1.0', '0bsd': '0BSD', 'mit-0': 'MIT-0', 'blueoak-1.0.0': 'BlueOak-1.0.0'}
 
 
+def parts(licence):
+    """The alternatives and parts of a licence field, in lower case."""
+    return [p.strip() for p in re.split(r'\s+and/or\s+|\s+or\s+|\s+and\s+|\s*,\s*|\s*/\s*', licence.strip().strip('()').lower()) if p]
+
+
 def allowed(licence):
     """Whether every alternative or part of a licence field is allowed."""
-    parts = re.split(r'\s+and/or\s+|\s+or\s+|\s+and\s+|\s*,\s*|\s*/\s*', licence.strip().strip('()').lower())
-    return bool(licence.strip()) and all(p.strip() in ALLOWED for p in parts if p)
-
-
-def spdx(licence):
-    parts = [p.strip() for p in re.split(r'\s+and/or\s+|\s+or\s+|\s+and\s+|\s*,\s*|\s*/\s*', licence.strip().strip('()').lower())]
-    return ' AND '.join(sorted({SPDX.get(p, p) for p in parts if p}))
+    return bool(licence.strip()) and all(p in SPDX for p in parts(licence))
 
 
 def dependencies(path):
@@ -49,7 +46,7 @@ def dependencies(path):
                 if re.fullmatch(r'[^/]+/package\.json', m.name):
                     found = json.load(tar.extractfile(m))
                     return {n for key in ('dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies') for n, v in (found.get(key) or {}).items()
-                            if not str(v).startswith(('file:', 'link:', 'npm:', 'workspace:')) or str(v).startswith('workspace:')}
+                            if not str(v).startswith(('file:', 'link:', 'npm:'))}
     except (OSError, ValueError, tarfile.TarError, AttributeError):
         pass
     return set()
@@ -64,11 +61,11 @@ def latest(name):
 
 
 def npm(count):
-    corpus.registry()
-    known = {p.name for p in corpus.manifest()}
+    corpus.registry()                # before threads ask for it, each with an npm of its own
+    have = corpus.manifest()
+    known, held_out = {p.name for p in have}, {p.name.split('/')[0] for p in have if p.split == 'eval' and '/' in p.name}       # names, scopes
     with multiprocessing.Pool() as pool:
         named = collections.Counter(n for found in pool.imap_unordered(dependencies, glob.glob(f'{corpus.WORK}/npm/*.tgz'), 8) for n in found)
-    held_out = {p.name.split('/')[0] for p in corpus.manifest() if p.split == 'eval' and '/' in p.name}       # scopes
     skip = re.compile(r'^@types/|^typescript$|eslint-config|^@esbuild/|^@swc/core|^@rollup/rollup-|^@babel/(preset|plugin)|-(linux|darwin|win32)-|^lodash\.')
     names = [n for n, _ in sorted(named.items(), key=lambda x: (-x[1], x[0])) if n not in known and n.split('/')[0] not in held_out and not skip.search(n)]
     print(len(names), 'names', flush=True)
@@ -114,7 +111,7 @@ def deb(count):
     for p, licence in zip(rows, found):
         if licence and all(map(allowed, licence)) and count > 0:
             count -= 1
-            yield p._replace(licence=' AND '.join(sorted({part for x in licence for part in spdx(x).split(' AND ')})))
+            yield p._replace(licence=' AND '.join(sorted({part for x in licence for part in (SPDX[p] for p in parts(x))})))
 
 
 def licences(p):

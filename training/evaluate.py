@@ -133,13 +133,13 @@ STEPS = {   # of a model's completions: which cases, how many ids, what of the p
 }
 
 
-def main(checkpoint, heldout, tokenizer_path, out, share=1.0, *steps, config=None):
+def main(checkpoint, heldout, tokenizer_path, out, share=1.0, *steps):
     torch.set_float32_matmul_precision('high')
     os.makedirs(out, exist_ok=True)
     report, tokenizer, docs = Report(out), tok.load(tokenizer_path), cases.documents(heldout)
     prompts, found = cases.Prompts(tokenizer), cases.make(docs, float(share))
     state = weights_of(checkpoint) if isinstance(checkpoint, str) else checkpoint
-    config = config or (Config.of(checkpoint) if isinstance(checkpoint, str) and os.path.isdir(checkpoint) else Config())
+    config = Config.of(checkpoint) if isinstance(checkpoint, str) and os.path.isdir(checkpoint) else Config()
     model = LCKV(config).to(DEVICE).eval().requires_grad_(False)
     model.load_state_dict(restored_state(quantised_state(state)))
     bytes_of = [0 if n in tok.SPECIALS else len(n) for n in map(tokenizer.id_to_token, range(tok.VOCABULARY))]

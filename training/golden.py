@@ -47,8 +47,8 @@ def write_json(out, found):
         f.write('[\n' + ',\n'.join(json.dumps(p, separators=(',', ':')) for p in found) + '\n]\n')
 
 
-def read_weights(folder):
-    """model.safetensors (int8 groups) -> {name: float64 weights}."""
+def load_model(folder):
+    """config.json and model.safetensors (int8 groups) -> float64 reference model."""
     with open(f'{folder}/model.safetensors', 'rb') as f:
         size, = struct.unpack('<Q', f.read(8))
         head, body, tensors = json.loads(f.read(size)), f.read(), {}
@@ -61,13 +61,8 @@ def read_weights(folder):
         scale = tensors.get(f'{name}_scale')
         if not name.endswith('_scale'):
             weights[name] = w if scale is None else (w.reshape(len(w), -1, 32) * scale[..., None]).reshape(w.shape)
-    return weights
-
-
-def load_model(folder):
-    """A release -> float64 reference model."""
     with open(f'{folder}/config.json') as f:
-        return LCKV(json.load(f), read_weights(folder))
+        return LCKV(json.load(f), weights)
 
 
 def write_answers(folder, out):

@@ -28,8 +28,7 @@ gpus() { python3 -c 'import torch; print(torch.cuda.device_count())'; }
 check() {
   python3 test_model.py
   mkdir -p "$run"
-  rm -f "$run/mask-works"
-  python3 test_packing.py && touch "$run/mask-works"
+  if python3 test_packing.py; then echo works; else echo fails; fi | tee /dev/stderr | tail -n 1 >"$run/mask"
 }
 
 # In the background for as long as training goes on: for each part its share of the cores, less what training needs.
@@ -48,7 +47,8 @@ train() {
   if [ ! -f "$run/final.pt" ] && ! runs train; then
     count=$(gpus)
     [ "$count" -lt 2 ] || launch=(python3 -m torch.distributed.run --standalone --nproc_per_node "$count")
-    [ -f "$run/mask-works" ] || FLAGS="${FLAGS:-} --unmasked"
+    [ -f "$run/mask" ] || check
+    [ "$(<"$run/mask")" = works ] || FLAGS="${FLAGS:-} --unmasked"
     # shellcheck disable=SC2086
     start train "${launch[@]}" train.py "$run/rows" "$run" "$seconds" ${release:+--from "$release"} ${FLAGS:-}
   fi
