@@ -158,7 +158,10 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
       assert.ok(!workersOf(server).includes(worker));
       await page.click('.monaco-editor .view-lines');
       await page.keyboard.press('Control+End');
-      await page.keyboard.type('\n}\n\nexport const circle = ', { delay: 60 });
+      await page.keyboard.type(
+        '\n}\n\n/** The diameter of a circle. */\nexport function diameter(circle: Circle): number {\n  return ',
+        { delay: 60 },
+      );
       await shown();
     },
     'asks nobody outside this machine': () => {
