@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -40,7 +40,7 @@ interface Llama {
   loadModel(options: { modelPath: string }): Promise<LlamaModel>;
 }
 interface Peer {
-  getLlama(options: { gpu: string | false; build: 'never' }): Promise<Llama>;
+  getLlama(options: { gpu: string | false; build: 'never'; maxThreads: number }): Promise<Llama>;
 }
 
 /** Runs the benchmark. */
@@ -61,6 +61,7 @@ export async function peers(args: string[]): Promise<void> {
   const llama = await peer.getLlama({
     gpu: values.gpu === 'off' ? false : values.gpu,
     build: 'never',
+    maxThreads: availableParallelism(), // of its own it takes four: on two cores they wait for one another
   });
   const shape = shapeOf(values.shape);
   const source = noiseSource(configOf(values.shape, 'standard'));

@@ -1,4 +1,5 @@
-// As matvec_subgroup.wgsl, where the GPU is a CPU: an invocation owns a pair of rows of the matrix.
+// As matvec_subgroup.wgsl, where the GPU is a CPU, and for many rows of x too: an invocation owns a
+// pair of rows of the matrix for TOKENS rows of x.
 // Eight lanes load as many columns of x together and hand them round by broadcast, as loads are what
 // costs there. Needs subgroups of at least 8. No barriers; sums in f32.
 // x: f32 [T][8 * BLOCKS].

@@ -54,7 +54,7 @@ export class Engine {
     this.weightBytes = parts.weights.sizeBytes;
     this.reduced = parts.plan.reduced;
     this.loadTimes = { ...parts.weights.times, totalMs: parts.loadMs };
-    this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config);
+    this.forward = new Forward(parts.gpu, parts.model, parts.cache, parts.config, parts.runsInTurn);
     this.snapshots = parts.snapshots;
     this.pace = pace;
   }

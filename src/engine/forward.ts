@@ -19,6 +19,8 @@ export interface ForwardOptions {
   passes: number;
   /** Relative change of a row's keys and values below which another pass is of no use. */
   tolerance: number;
+  /** No number of passes was asked for: the exact result will do, however it is come by. */
+  isExactWelcome: boolean;
   signal?: AbortSignal;
 }
 
@@ -51,8 +53,10 @@ export class Forward {
   /** A whole pass over branches, by how many share a load of the weights. */
   private readonly few = new Map<number, Kernel[]>();
   private readonly iteration: Iteration;
+  private readonly runsInTurn: boolean;
 
-  constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig) {
+  /** runsInTurn: rows of a cyclic group are run one after the other where the result may be exact. */
+  constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig, runsInTurn = false) {
     this.gpu = gpu;
     this.model = model;
     this.cache = cache;
@@ -61,6 +65,7 @@ export class Forward {
     this.groups = groupStages(model, config);
     const layers = model.layers.flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
     this.everything = joined([model.embed, ...layers, model.head]);
+    this.runsInTurn = runsInTurn;
     this.iteration = new Iteration(gpu, model, cache, this.recorder);
   }
 
@@ -79,7 +84,8 @@ export class Forward {
     const start = this.cache.tokens.length;
     this.recorder.reset();
     this.writeSequence(start, tokens);
-    if (this.isShort(count, options)) {
+    const inTurn = this.runsInTurn && options.isExactWelcome;
+    if (!inTurn && this.isShort(count, options)) {
       this.runOneByOne(start, count);
       return this.appended(tokens, options, 1);
     }
@@ -91,7 +97,9 @@ export class Forward {
     let passes = 1;
     for (const group of this.groups) {
       const cacheOnly = output === 'nothing' && group.isLastForCache;
-      if (group.cyclic && count > 1) {
+      if (group.cyclic && count > 1 && inTurn) {
+        this.iteration.inTurn(group, count, cacheOnly);
+      } else if (group.cyclic && count > 1) {
         passes = Math.max(passes, await this.iteration.run(group, count, cacheOnly, options));
       } else {
         this.recorder.run(group.upToKv[kind], rows);

@@ -31,7 +31,7 @@ const WANTED_LIMITS = [
  */
 const DAWN_FEATURES = ['disable_robustness'];
 
-/** Lanes that matmul_subgroup.wgsl lets share a load. */
+/** Lanes that matvec_software.wgsl lets share a load. */
 const SMALLEST_SUBGROUP = 8;
 
 /**

@@ -30,7 +30,7 @@ export interface IterationOptions {
   signal?: AbortSignal;
 }
 
-/** Fewer rows than this do not leave the iteration early: one tile of matmul.wgsl. */
+/** Fewer rows than this do not leave the iteration early: a product takes as long without them. */
 const LEAVE_TOGETHER = 8;
 
 export class Iteration {
@@ -94,6 +94,25 @@ export class Iteration {
       }
       this.copyRows('groupInput', settled, 'hidden', 0, count - settled);
     }
+  }
+
+  /**
+   * One row after the other, each in one pass: exact, and the cheaper way where many rows cost
+   * nearly as much together as one by one.
+   */
+  inTurn({ upToKv, rest }: GroupStages, count: number, cacheOnly: boolean): void {
+    this.copyRows('hidden', 0, 'groupInput', 0, count);
+    for (let row = 0; row < count; row++) {
+      const rows = { count: 1, end: this.cache.tokens.length + row + 1 };
+      this.nextRows(row, 1);
+      this.copyRows('groupInput', row, 'hidden', 0, 1);
+      this.recorder.run(upToKv.one, rows);
+      if (cacheOnly) continue;
+      this.recorder.run(rest.one, rows);
+      this.copyRows('hidden', 0, 'groupOutput', row, 1);
+    }
+    this.nextRows(0, count);
+    if (!cacheOnly) this.copyRows('groupOutput', 0, 'hidden', 0, count);
   }
 
   /** How many leading rows of a pass changed no more than the tolerance. */

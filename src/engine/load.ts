@@ -9,14 +9,15 @@ import type { KernelSet } from './kernel';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
 import { Snapshots } from './snapshots';
+import { FEW_ROWS } from './stage';
 import { allowed, fastest, tuningKey, type Tunings } from './tuning';
 
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
   contextTokens?: number;
   /**
-   * New tokens of one iterated block; default 512. On software devices the default is 1: there a
-   * product for many tokens gains too little to pay for the passes, so prefill is sequential.
+   * New tokens of one block; default 512. With the kernels for CPUs the default is what shares a load
+   * of the weights there: more gains nothing, and an abort takes effect after a block.
    */
   chunkTokens?: number;
   /** Split weights into pieces of at most this size; default: what the device can bind. */
@@ -47,8 +48,10 @@ export interface EngineParts extends Built {
   gpu: Gpu;
   config: ModelConfig;
   snapshots: Snapshots;
-  /** New tokens of one iterated block. */
+  /** New tokens of one block. */
   chunkTokens: number;
+  /** Products of many rows gain too little there to pay for the passes of iteration. */
+  runsInTurn: boolean;
   loadMs: number;
 }
 
@@ -64,7 +67,7 @@ export async function loadParts(
     options.kernelSet ?? (!info.subgroups ? 'workgroup' : info.software ? 'software' : 'subgroup');
   const contextTokens =
     options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
-  const chunkTokens = options.chunkTokens ?? (info.software ? 1 : 512);
+  const chunkTokens = options.chunkTokens ?? (set === 'software' ? FEW_ROWS : 512);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const maxBindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   const { availableBytes = null, precision: choice = 'auto' } = options;
@@ -103,5 +106,6 @@ export async function loadParts(
       : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
   const snapshotBytes = snapshotBudget(options.snapshotBytes, maxBufferSize, leftBytes);
   const snapshots = new Snapshots(device, cache, snapshotBytes);
-  return { ...built, model, gpu, config, snapshots, chunkTokens, loadMs };
+  const runsInTurn = set === 'software';
+  return { ...built, model, gpu, config, snapshots, chunkTokens, runsInTurn, loadMs };
 }

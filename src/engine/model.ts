@@ -8,8 +8,7 @@ import { partsBytes } from './attention';
 import type { Activations } from './activations';
 import type { KernelCompiler } from './kernel';
 import { Operations, type KernelChoice } from './operations';
-import { MATMUL_TOKENS } from './products';
-import { MOST_ROWS, type Stage } from './stage';
+import { FEW_ROWS, MOST_ROWS, type Stage } from './stage';
 import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
 import type { WeightLoader } from './weights';
@@ -67,7 +66,7 @@ export class Model {
     this.device = compiler.device;
     this.config = config;
     this.cache = cache;
-    this.chunkTokens = Math.ceil(chunkTokens / MATMUL_TOKENS) * MATMUL_TOKENS;
+    this.chunkTokens = Math.ceil(chunkTokens / FEW_ROWS) * FEW_ROWS;
     this.mostRows = Math.min(MOST_ROWS, this.chunkTokens);
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
     this.sequence = this.buffer('sequence', (cache.capacity + 1) * TOKEN_BYTES);

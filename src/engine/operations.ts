@@ -19,7 +19,7 @@ import {
   type Fragment,
   type MatvecShapes,
 } from './products';
-import { joined, same, type Stage } from './stage';
+import { FEW_ROWS, joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
 import type { Matrix } from './weights';
 import gluSource from '../../shaders/glu.wgsl';
@@ -148,8 +148,8 @@ export class Operations {
       return this.fused('gate and up', matrix, () => input, output, unfused.many);
     }
     const input = plainInput(normed, true);
-    const product = await this.fused('gate and up', matrix, () => input, output, []);
-    return { ...joined([normStage, product]), many: unfused.many };
+    const many = await this.products.fused('gate and up', matrix, input, output, FEW_ROWS);
+    return joined([normStage, await this.fused('gate and up', matrix, () => input, output, many)]);
   }
 
   /** down_proj, added to the residual stream. */
@@ -189,8 +189,8 @@ export class Operations {
   ): Promise<Stage> {
     const stride = pad8(width);
     if (!this.isSoftware) return same(await this.products.plain(matrix, x, y, stride, add));
-    const many = await this.products.plainSoftware(matrix, x, y, stride, add);
     const output = storedOutput(y, stride, add);
+    const many = await this.products.fused('matmul', matrix, plainInput(x, true), output, FEW_ROWS);
     return this.fused('matvec', matrix, () => plainInput(x, true), output, many);
   }
 

@@ -35,10 +35,12 @@ export function forwardOptions(
   { passes = 'exact', tolerance, signal }: PrefillOptions,
   { trainedPasses }: ModelConfig,
 ): ForwardOptions {
-  if (typeof passes === 'number') return { output, passes, tolerance: tolerance ?? 0, signal };
+  const isExactWelcome = typeof passes !== 'number';
+  if (typeof passes === 'number')
+    return { output, passes, tolerance: tolerance ?? 0, isExactWelcome, signal };
   if (passes === 'trained') {
     const most = trainedPasses + EXTRA_PASSES;
-    return { output, passes: most, tolerance: tolerance ?? SETTLED, signal };
+    return { output, passes: most, tolerance: tolerance ?? SETTLED, isExactWelcome, signal };
   }
-  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, signal };
+  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, isExactWelcome, signal };
 }

@@ -1,14 +1,14 @@
 /**
  * Products of weight matrices with rows of activations: which shader, with which constants.
  * One to a few rows: the matrix is read once by many subgroups, and what stands before and after
- * the product (norm, RoPE, GLU, residual) is part of the kernel. Many rows: the product alone.
+ * the product (norm, RoPE, GLU, residual) is part of the kernel. Many rows: the product alone, or a
+ * few at a time where the GPU is a CPU.
  */
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
-import matmulSubgroupSource from '../../shaders/matmul_subgroup.wgsl';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSoftwareSource from '../../shaders/matvec_software.wgsl';
@@ -23,20 +23,8 @@ export interface Fragment {
   bindings: Binding[];
 }
 
-/** Tokens whose rows share one load of the weights in matmul_subgroup.wgsl. */
-export const MATMUL_TOKENS = 8;
-/** Rows of a matrix in a workgroup of matmul_subgroup.wgsl. */
-const MATMUL_ROWS = 64;
 /** Rows of a matrix, and tokens, of a workgroup of matmul_tile.wgsl: four times its SIDE. */
 const MATMUL_TILE = 32;
-
-interface MatmulSpec {
-  label: string;
-  directives?: string;
-  source: string;
-  constants: Constants;
-  tile: [number, number];
-}
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
 export interface MatvecShape {
@@ -122,45 +110,31 @@ export class Products {
   }
 
   /** y = W x, or y += W x, for any number of rows. */
-  plain(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: boolean) {
-    return this.matmul(matrix, x, y, {
-      label: 'matmul',
-      source: matmulTileSource,
-      constants: { Y_STRIDE: stride, ADD: add, TILE: MATMUL_TILE },
-      tile: [MATMUL_TILE, MATMUL_TILE],
-    });
-  }
-
-  /** As `plain`, where the GPU is a CPU with subgroups. */
-  plainSoftware(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: boolean) {
-    return this.matmul(matrix, x, y, {
-      label: 'matmul',
-      directives: 'enable subgroups;',
-      source: matmulSubgroupSource,
-      constants: { Y_STRIDE: stride, ADD: add, TOKENS: MATMUL_TOKENS },
-      tile: [MATMUL_ROWS, MATMUL_TOKENS],
-    });
-  }
-
-  /** tile: rows of the matrix and of x that a workgroup owns. */
-  private matmul(
+  plain(
     matrix: Matrix,
     x: GPUBuffer,
     y: GPUBuffer,
-    { source, constants, tile, ...rest }: MatmulSpec,
+    stride: number,
+    add: boolean,
   ): Promise<Kernel[]> {
     const compile = (piece: Piece) =>
       this.compiler.compile({
-        ...rest,
-        source: [WEIGHT_SOURCES[matrix.dtype], stepSource, source],
+        label: 'matmul',
+        source: [WEIGHT_SOURCES[matrix.dtype], stepSource, matmulTileSource],
         constants: {
           BLOCKS: matrix.cols / 8,
           ROWS: piece.rows,
           ROW_OFFSET: piece.rowOffset,
-          ...constants,
+          Y_STRIDE: stride,
+          ADD: add,
+          TILE: MATMUL_TILE,
         },
         bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, this.step)],
-        workgroups: ({ count }) => [Math.ceil(piece.rows / tile[0]), Math.ceil(count / tile[1]), 1],
+        workgroups: ({ count }) => [
+          Math.ceil(piece.rows / MATMUL_TILE),
+          Math.ceil(count / MATMUL_TILE),
+          1,
+        ],
       });
     return Promise.all(matrix.pieces.map(compile));
   }

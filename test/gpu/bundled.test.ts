@@ -53,9 +53,9 @@ describe('bundled model', function () {
   it('has 50 snippets', () => assert.equal(snippets.length, 50));
 
   // As the device prefers, and iterated in blocks: on software devices these differ.
-  for (const [title, chunkTokens, most] of [
-    ['by default', undefined, MOST_TOKENS],
-    ['iterated', 24, 90],
+  for (const [title, chunkTokens, how, most] of [
+    ['by default', undefined, {}, MOST_TOKENS],
+    ['iterated', 24, { passes: 24, tolerance: 1e-5 }, 90],
   ] as const) {
     const count = snippets.filter(({ prompt }) => prompt.length <= most).length;
     it(`${count} snippets, ${title}: same logits and greedy tokens as PyTorch`, async () => {
@@ -64,7 +64,7 @@ describe('bundled model', function () {
         for (const [i, { id, prompt, greedy: expectedTokens }] of snippets.entries()) {
           if (prompt.length > most) continue;
           engine.crop(0);
-          await engine.prefill(prompt);
+          await engine.prefill(prompt, how);
           const logits = await engine.readLogits();
           const vocab = checkpoint.config.vocabSize;
           const error = relativeError(logits, expected.subarray(i * vocab, (i + 1) * vocab));
