@@ -10,6 +10,8 @@ struct Step {
   branch_slots: u32,
   /// Position from which branches differ.
   branch_start: u32,
+  /// 1: keys and values become the mean of this pass' and what was there.
+  averages: u32,
 }
 
 fn position_of(row: u32) -> u32 {

@@ -13,7 +13,7 @@ import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
 import type { WeightLoader } from './weights';
 
-const STEP_BYTES = 20;
+const STEP_BYTES = 24;
 
 /** A layer, cut after its keys and values are stored: early passes of a group end there. */
 export interface LayerStages {

@@ -14,6 +14,8 @@ export interface PrefillOptions {
   passes?: Passes;
   /** Share of its length by which a row's keys and values may still change when iteration ends. */
   tolerance?: number;
+  /** Every second pass leaves the mean of its keys and values and the earlier ones; default: `trained`, where the model says so. */
+  averages?: boolean;
   signal?: AbortSignal;
 }
 
@@ -32,15 +34,20 @@ const EXTRA_PASSES = 2;
 
 export function forwardOptions(
   output: ForwardOptions['output'],
-  { passes = 'exact', tolerance, signal }: PrefillOptions,
-  { trainedPasses }: ModelConfig,
+  { passes = 'exact', tolerance, averages, signal }: PrefillOptions,
+  config: ModelConfig,
 ): ForwardOptions {
-  const isExactWelcome = typeof passes !== 'number';
-  if (typeof passes === 'number')
-    return { output, passes, tolerance: tolerance ?? 0, isExactWelcome, signal };
-  if (passes === 'trained') {
-    const most = trainedPasses + EXTRA_PASSES;
-    return { output, passes: most, tolerance: tolerance ?? SETTLED, isExactWelcome, signal };
+  if (typeof passes === 'number') {
+    const plain = { averages: averages ?? false, isExactWelcome: false };
+    return { output, passes, tolerance: tolerance ?? 0, ...plain, signal };
   }
-  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, isExactWelcome, signal };
+  const isTrained = passes === 'trained';
+  return {
+    output,
+    passes: isTrained ? config.trainedPasses + EXTRA_PASSES : Infinity,
+    tolerance: tolerance ?? (isTrained ? SETTLED : CONVERGED),
+    averages: averages ?? (isTrained && config.averagesPasses),
+    isExactWelcome: true,
+    signal,
+  };
 }
