@@ -10,7 +10,7 @@ struct Step {
   branch_slots: u32,
   /// Position from which branches differ.
   branch_start: u32,
-  /// 1: keys and values become the mean of this pass' and what was there.
+  /// 1: keys and values become the mean of those of this pass and what was there.
   averages: u32,
 }
 

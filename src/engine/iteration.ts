@@ -72,8 +72,8 @@ export class Iteration {
     for (let pass = 1; ; pass++) {
       const active = count - settled;
       const averages = isAveraged(pass, active, options);
-      if (!averages) exact++;
       if (averages) this.nextRows(settled, active, true);
+      else exact++;
       this.recorder.run(upToKv.many, { count: active, end });
       if (averages) this.nextRows(settled, active);
       let leaving = active;
@@ -174,7 +174,7 @@ export class Iteration {
   }
 }
 
-/** Whether a pass leaves the mean: every second one, the last of all too, unless its rows become exact anyway. */
+/** Whether a pass leaves the mean: every second one back from the last, unless its rows become exact anyway. */
 function isAveraged(pass: number, active: number, { averages, passes }: IterationOptions): boolean {
   const left = passes - pass;
   return averages && pass > UNAVERAGED_PASSES && left % 2 === 0 && active > left + 1;

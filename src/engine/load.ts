@@ -50,7 +50,7 @@ export interface EngineParts extends Built {
   snapshots: Snapshots;
   /** New tokens of one block. */
   chunkTokens: number;
-  /** Products of many rows gain too little there to pay for the passes of iteration. */
+  /** Rows of cyclic groups run one after the other: their products gain too little together to pay for passes. */
   runsInTurn: boolean;
   loadMs: number;
 }

@@ -131,25 +131,22 @@ export class Operations {
     { hidden, normed, gateUp, activated }: Activations,
   ): Promise<Stage> {
     const F = this.config.intermediateSize;
-    const [normStage, ...rest] = await Promise.all([
-      this.norm(hidden, weight, normed),
-      this.product(matrix, normed, gateUp, 2 * F, false),
-      this.glu(gateUp, activated),
-    ]);
-    const unfused = joined([normStage, ...rest]);
-    if (matrix.pieces.length > 1) return unfused;
+    const norm = this.norm(hidden, weight, normed);
     const output = {
       source: [outputGluSource],
       constants: { Y_STRIDE: pad8(F) },
       bindings: [write(4, activated)],
     };
-    if (!this.isSoftware) {
-      const input = normedInput(hidden, weight);
-      return this.fused('gate and up', matrix, () => input, output, unfused.many);
+    const isWhole = matrix.pieces.length === 1;
+    if (isWhole && this.isSoftware) {
+      const product = this.softwareProduct('gate and up', matrix, normed, output);
+      return joined(await Promise.all([norm, product]));
     }
-    const input = plainInput(normed, true);
-    const many = await this.products.fused('gate and up', matrix, input, output, FEW_ROWS);
-    return joined([normStage, await this.fused('gate and up', matrix, () => input, output, many)]);
+    const product = this.product(matrix, normed, gateUp, 2 * F, false);
+    const unfused = joined(await Promise.all([norm, product, this.glu(gateUp, activated)]));
+    if (!isWhole) return unfused;
+    const input = normedInput(hidden, weight);
+    return this.fused('gate and up', matrix, () => input, output, unfused.many);
   }
 
   /** down_proj, added to the residual stream. */
@@ -189,9 +186,19 @@ export class Operations {
   ): Promise<Stage> {
     const stride = pad8(width);
     if (!this.isSoftware) return same(await this.products.plain(matrix, x, y, stride, add));
-    const output = storedOutput(y, stride, add);
-    const many = await this.products.fused('matmul', matrix, plainInput(x, true), output, FEW_ROWS);
-    return this.fused('matvec', matrix, () => plainInput(x, true), output, many);
+    return this.softwareProduct('matvec', matrix, x, storedOutput(y, stride, add));
+  }
+
+  /** A product with what is behind it where the GPU is a CPU: of many rows, a few at a time. */
+  private async softwareProduct(
+    label: string,
+    matrix: Matrix,
+    x: GPUBuffer,
+    output: Fragment,
+  ): Promise<Stage> {
+    const input = plainInput(x, true);
+    const many = await this.products.fused(label, matrix, input, output, FEW_ROWS);
+    return this.fused(label, matrix, () => input, output, many);
   }
 
   private glu(gateUp: GPUBuffer, output: GPUBuffer): Promise<Stage> {

@@ -1,4 +1,4 @@
-import type { Engine } from '../../src/engine/engine';
+import type { Engine, Passes } from '../../src/engine/engine';
 import { generate, type GenerateStats } from '../../src/engine/generate';
 import { GREEDY } from '../../src/protocol';
 
@@ -7,9 +7,10 @@ export async function greedy(
   engine: Engine,
   prompt: readonly number[],
   maxTokens: number,
+  passes: Passes = 'exact',
 ): Promise<{ tokens: number[]; stats: GenerateStats }> {
   const stats = { promptTokens: 0, reusedTokens: 0, passes: 0, prefillMs: 0 };
-  const options = { maxTokens, stopTokens: [], sampling: GREEDY, passes: 'exact' as const };
+  const options = { maxTokens, stopTokens: [], sampling: GREEDY, passes };
   const tokens: number[] = [];
   for await (const token of generate(engine, prompt, options, stats)) tokens.push(token.id);
   return { tokens, stats };
