@@ -1,15 +1,21 @@
 // Weight rows stored as f16, two to a word; unpacked by core WGSL, so `shader-f16` is not needed.
 // cols is padded to a multiple of 8, BLOCKS = cols / 8.
-@group(0) @binding(0) var<storage, read> weights: array<vec4u>;
+alias Raw = vec4u;
+@group(0) @binding(0) var<storage, read> weights: array<Raw>;
 
-/// Columns [8 * block, 8 * block + 8) of a row, as two vec4.
-fn load8(row: u32, block: u32) -> mat2x4f {
-  let w = weights[row * BLOCKS + block];
+/// The i-th block of 8 columns, counted through all rows, as it is stored.
+fn raw8(i: u32) -> Raw { return weights[i]; }
+
+fn unpack8(raw: Raw) -> mat2x4f {
   return mat2x4f(
-    vec4f(unpack2x16float(w.x), unpack2x16float(w.y)),
-    vec4f(unpack2x16float(w.z), unpack2x16float(w.w)),
+    vec4f(unpack2x16float(raw.x), unpack2x16float(raw.y)),
+    vec4f(unpack2x16float(raw.z), unpack2x16float(raw.w)),
   );
 }
 
-fn load8_unscaled(row: u32, block: u32) -> mat2x4f { return load8(row, block); }
+fn scale8(group: u32) -> f32 { return 1.0; }
 fn scale_of(row: u32, block: u32) -> f32 { return 1.0; }
+
+/// Columns [8 * block, 8 * block + 8) of a row, as two vec4.
+fn load8(row: u32, block: u32) -> mat2x4f { return unpack8(raw8(row * BLOCKS + block)); }
+fn load8_unscaled(row: u32, block: u32) -> mat2x4f { return load8(row, block); }

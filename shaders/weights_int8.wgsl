@@ -1,21 +1,23 @@
 // Weight rows stored as int8 with one f16 scale for 32 consecutive columns: w = q * scale.
 // weights: i8 [rows][cols], four to a word; scales: f16 [rows][cols / 32], two to a word.
 // cols is a multiple of 32, BLOCKS = cols / 8.
-@group(0) @binding(0) var<storage, read> weights: array<vec2u>;
+alias Raw = vec2u;
+@group(0) @binding(0) var<storage, read> weights: array<Raw>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-/// The scale of columns [8 * block, 8 * block + 8) of a row; the same for four blocks.
-fn scale_of(row: u32, block: u32) -> f32 {
-  let group = row * (BLOCKS / 4u) + block / 4u;
-  return unpack2x16float(scales[group / 2u])[group % 2u];
+/// The i-th block of 8 columns, counted through all rows, as it is stored.
+fn raw8(i: u32) -> Raw { return weights[i]; }
+
+fn unpack8(raw: Raw) -> mat2x4f {
+  return mat2x4f(vec4f(unpack4xI8(raw.x)), vec4f(unpack4xI8(raw.y)));
 }
 
-/// These columns without their scale, as two vec4.
-fn load8_unscaled(row: u32, block: u32) -> mat2x4f {
-  let w = weights[row * BLOCKS + block];
-  return mat2x4f(vec4f(unpack4xI8(w.x)), vec4f(unpack4xI8(w.y)));
-}
+/// The scale of four blocks.
+fn scale8(group: u32) -> f32 { return unpack2x16float(scales[group / 2u])[group % 2u]; }
 
-fn load8(row: u32, block: u32) -> mat2x4f {
-  return load8_unscaled(row, block) * scale_of(row, block);
-}
+fn scale_of(row: u32, block: u32) -> f32 { return scale8((row * BLOCKS + block) / 4u); }
+
+/// Columns [8 * block, 8 * block + 8) of a row without their scale, as two vec4.
+fn load8_unscaled(row: u32, block: u32) -> mat2x4f { return unpack8(raw8(row * BLOCKS + block)); }
+
+fn load8(row: u32, block: u32) -> mat2x4f { return load8_unscaled(row, block) * scale_of(row, block); }

@@ -3,29 +3,47 @@
  * they belong to. Cropping only forgets ids; rows past the end are overwritten later.
  */
 import type { ModelConfig } from '../model/config';
+import { BINDING_ALIGNMENT, type Range } from './kernel';
 
 /** Keys and values are f32 on the device. */
 export const KV_NUMBER_BYTES = 4;
 
 export class KvCache {
   /** Keys and values of each KV layer, by layer number: f32 [capacity][kvHeads * headDim]. */
-  readonly keys = new Map<number, GPUBuffer>();
-  readonly values = new Map<number, GPUBuffer>();
+  readonly keys = new Map<number, Range>();
+  readonly values = new Map<number, Range>();
+  /** The one buffer that holds all of them, or null where a device cannot bind so large a one. */
+  readonly whole: GPUBuffer | null;
   /** Most tokens held. */
   readonly capacity: number;
   /** Bytes of one token's keys (or values) of one layer. */
   readonly rowBytes: number;
+  private readonly buffers: GPUBuffer[] = [];
   private held: number[] = [];
 
   constructor(device: GPUDevice, config: ModelConfig, capacity: number) {
     this.capacity = capacity;
     this.rowBytes = config.kvHeads * config.headDim * KV_NUMBER_BYTES;
     const size = capacity * this.rowBytes;
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    config.layers.forEach((layer, i) => {
-      if (!layer.computesKv) return;
-      this.keys.set(i, device.createBuffer({ label: `keys ${i}`, size, usage }));
-      this.values.set(i, device.createBuffer({ label: `values ${i}`, size, usage }));
+    const stride = Math.ceil(size / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+    const layers = [...config.layers.keys()].filter((i) => config.layers[i].computesKv);
+    const create = (label: string, bytes: number) => {
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+      const buffer = device.createBuffer({ label, size: bytes, usage });
+      this.buffers.push(buffer);
+      return buffer;
+    };
+    const total = 2 * layers.length * stride;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    const isOne = total <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    this.whole = isOne ? create('keys and values', total) : null;
+    const part = (label: string, index: number): Range =>
+      this.whole
+        ? { buffer: this.whole, offset: index * stride, size }
+        : { buffer: create(label, size), offset: 0, size };
+    layers.forEach((layer, i) => {
+      this.keys.set(layer, part(`keys ${layer}`, 2 * i));
+      this.values.set(layer, part(`values ${layer}`, 2 * i + 1));
     });
   }
 
@@ -35,7 +53,7 @@ export class KvCache {
   }
 
   /** All keys and all values, in a fixed order. */
-  get buffers(): GPUBuffer[] {
+  get parts(): Range[] {
     return [...this.keys.values(), ...this.values.values()];
   }
 
@@ -59,9 +77,9 @@ export class KvCache {
     const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const between = device.createBuffer({ label: 'rows on their way', size, usage });
     const encoder = device.createCommandEncoder({ label: 'copy rows' });
-    for (const buffer of this.buffers) {
-      encoder.copyBufferToBuffer(buffer, 0, between, 0, size);
-      encoder.copyBufferToBuffer(between, 0, buffer, target * this.rowBytes, size);
+    for (const { buffer, offset } of this.parts) {
+      encoder.copyBufferToBuffer(buffer, offset, between, 0, size);
+      encoder.copyBufferToBuffer(between, 0, buffer, offset + target * this.rowBytes, size);
     }
     device.queue.submit([encoder.finish()]);
     between.destroy();

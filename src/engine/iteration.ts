@@ -148,9 +148,10 @@ export class Iteration {
 
   private clearNewRows(layers: number[], count: number): void {
     const { rowBytes, tokens } = this.cache;
-    for (const buffers of [this.cache.keys, this.cache.values]) {
+    for (const parts of [this.cache.keys, this.cache.values]) {
       for (const layer of layers) {
-        this.recorder.clear(buffers.get(layer)!, tokens.length * rowBytes, count * rowBytes);
+        const { buffer, offset } = parts.get(layer)!;
+        this.recorder.clear(buffer, offset + tokens.length * rowBytes, count * rowBytes);
       }
     }
   }

@@ -23,9 +23,19 @@ export type Constants = Record<string, number | boolean | { f32: number }>;
 /** How a kernel uses a buffer: read-only, read and written, or the uniform step. */
 export type Access = 'read' | 'write' | 'uniform';
 
+/** A part of a buffer, in bytes; it begins where a binding may begin (BINDING_ALIGNMENT). */
+export interface Range {
+  buffer: GPUBuffer;
+  offset: number;
+  size: number;
+}
+
+/** WebGPU's guarantee for where a bound part of a buffer may begin, in bytes. */
+export const BINDING_ALIGNMENT = 256;
+
 export interface Binding {
   slot: number;
-  buffer: GPUBuffer;
+  resource: GPUBuffer | Range;
   access: Access;
 }
 
@@ -86,7 +96,10 @@ export class KernelCompiler {
     const bindGroup = this.device.createBindGroup({
       label: spec.label,
       layout,
-      entries: spec.bindings.map(({ slot, buffer }) => ({ binding: slot, resource: { buffer } })),
+      entries: spec.bindings.map(({ slot, resource }) => ({
+        binding: slot,
+        resource: 'buffer' in resource ? resource : { buffer: resource },
+      })),
     });
     return {
       label: spec.label,
@@ -133,19 +146,19 @@ export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, rows: Rows
   pass.dispatchWorkgroups(...kernel.workgroups(rows));
 }
 
-export const read = (slot: number, buffer: GPUBuffer): Binding => ({
+export const read = (slot: number, resource: GPUBuffer | Range): Binding => ({
   slot,
-  buffer,
+  resource,
   access: 'read',
 });
-export const write = (slot: number, buffer: GPUBuffer): Binding => ({
+export const write = (slot: number, resource: GPUBuffer | Range): Binding => ({
   slot,
-  buffer,
+  resource,
   access: 'write',
 });
-export const uniformStep = (slot: number, buffer: GPUBuffer): Binding => ({
+export const uniformStep = (slot: number, resource: GPUBuffer): Binding => ({
   slot,
-  buffer,
+  resource,
   access: 'uniform',
 });
 

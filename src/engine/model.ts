@@ -11,6 +11,7 @@ import { Operations, type KernelChoice } from './operations';
 import { FEW_ROWS, MOST_ROWS, type Stage } from './stage';
 import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
+import { embeddingOf, headWeights, layerWeights } from './parameters';
 import type { WeightLoader } from './weights';
 
 const STEP_BYTES = 24;
@@ -99,22 +100,12 @@ export class Model {
   private async buildStages(weights: WeightLoader): Promise<void> {
     const { operations } = this;
     const rows = this.activations();
-    const embedding = await weights.matrix(['model.embed_tokens.weight']);
+    const embedding = await embeddingOf(weights);
     this.embed = await operations.vocabulary.embedding(embedding, this.sequence, this.hidden);
     // Compiling is asynchronous: it goes on while the weights are read.
     const compiling: Promise<LayerStages>[] = [];
     for (const [i, layer] of this.config.layers.entries()) {
-      const name = `model.layers.${i}.`;
-      const attention = `${name}self_attn.`;
-      const projections = layer.computesKv ? ['q_proj', 'k_proj', 'v_proj'] : ['q_proj'];
-      const weight = {
-        qkv: await weights.matrix(projections.map((p) => `${attention}${p}.weight`)),
-        o: await weights.matrix([`${attention}o_proj.weight`]),
-        gateUp: await weights.matrix(['gate', 'up'].map((p) => `${name}mlp.${p}_proj.weight`)),
-        down: await weights.matrix([`${name}mlp.down_proj.weight`]),
-        inputNorm: await weights.vector(`${name}input_layernorm.weight`),
-        mlpNorm: await weights.vector(`${name}post_attention_layernorm.weight`),
-      };
+      const weight = await layerWeights(weights, i, layer.computesKv);
       const change = layer.computesKv ? this.changeOf(i) : null;
       const stages = Promise.all([
         operations.project(i, weight.qkv, weight.inputNorm, rows, change),
@@ -126,8 +117,7 @@ export class Model {
       stages.catch(() => {}); // told below, unless reading fails first
       compiling.push(stages);
     }
-    const norm = await weights.vector('model.norm.weight');
-    const matrix = this.config.tieEmbeddings ? embedding : await weights.matrix(['lm_head.weight']);
+    const { matrix, norm } = await headWeights(weights, this.config);
     this.head = await operations.vocabulary.head(matrix, norm, rows, this.sequence);
     this.layers.push(...(await Promise.all(compiling)));
   }

@@ -1,6 +1,6 @@
 /** RMSNorm (lckv.md section 2) as a kernel of its own, and as the input of a product. */
 import type { ModelConfig } from '../model/config';
-import { read, uniformStep, write, type Kernel, type KernelCompiler } from './kernel';
+import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range } from './kernel';
 import { pad8 } from './precision';
 import type { Fragment } from './products';
 import inputNormSource from '../../shaders/input_norm.wgsl';
@@ -12,7 +12,7 @@ export function norm(
   compiler: KernelCompiler,
   { hiddenSize: D, rmsNormEps }: ModelConfig,
   step: GPUBuffer,
-  { h, weight, x }: { h: GPUBuffer; weight: GPUBuffer; x: GPUBuffer },
+  { h, weight, x }: { h: GPUBuffer; weight: Range; x: GPUBuffer },
   oneRow = false,
 ): Promise<Kernel> {
   return compiler.compile({
@@ -25,7 +25,7 @@ export function norm(
 }
 
 /** The same in front of a product with one row or a few. */
-export function normedInput(h: GPUBuffer, weight: GPUBuffer, oneRow = false): Fragment {
+export function normedInput(h: GPUBuffer, weight: Range, oneRow = false): Fragment {
   return {
     source: [inputNormSource],
     constants: { NORM: true, ONE_ROW: oneRow },

@@ -8,7 +8,7 @@ import type { Activations } from './activations';
 import { Attention } from './attention';
 import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
-import type { Kernel, KernelCompiler, KernelSet } from './kernel';
+import type { Kernel, KernelCompiler, KernelSet, Range } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import {
@@ -72,7 +72,7 @@ export class Operations {
   async project(
     layer: number,
     matrix: Matrix,
-    weight: GPUBuffer,
+    weight: Range,
     { hidden, normed, qkv }: Activations,
     change: GPUBuffer | null,
   ): Promise<Stage> {
@@ -127,7 +127,7 @@ export class Operations {
   /** Norm, gate_proj, up_proj and silu(gate) * up. */
   async gated(
     matrix: Matrix,
-    weight: GPUBuffer,
+    weight: Range,
     { hidden, normed, gateUp, activated }: Activations,
   ): Promise<Stage> {
     const F = this.config.intermediateSize;
@@ -213,7 +213,7 @@ export class Operations {
     return this.kernel(kernel);
   }
 
-  private norm(h: GPUBuffer, weight: GPUBuffer, x: GPUBuffer): Promise<Stage> {
+  private norm(h: GPUBuffer, weight: Range, x: GPUBuffer): Promise<Stage> {
     return this.kernel(norm(this.compiler, this.config, this.step, { h, weight, x }));
   }
 

@@ -206,5 +206,5 @@ export function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragme
 }
 
 export function weightBindings(piece: Piece): Binding[] {
-  return piece.scales ? [read(0, piece.buffer), read(1, piece.scales)] : [read(0, piece.buffer)];
+  return piece.scales ? [read(0, piece.values), read(1, piece.scales)] : [read(0, piece.values)];
 }

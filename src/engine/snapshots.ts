@@ -128,7 +128,7 @@ export class Snapshots {
 
   /** The cache's rows [begin, end) as pages. */
   private copyAside(begin: number, end: number): Page[] {
-    const { buffers, rowBytes } = this.cache;
+    const { parts, rowBytes } = this.cache;
     const encoder = this.device.createCommandEncoder({ label: 'snapshot' });
     const pages: Page[] = [];
     for (let first = begin; first < end; first += PAGE_TOKENS) {
@@ -138,9 +138,9 @@ export class Snapshots {
         size: rows * this.bytesPerToken,
         usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
-      for (const [i, part] of buffers.entries()) {
-        const at = i * rows * rowBytes;
-        encoder.copyBufferToBuffer(part, first * rowBytes, buffer, at, rows * rowBytes);
+      for (const [i, part] of parts.entries()) {
+        const [source, at] = [part.offset + first * rowBytes, i * rows * rowBytes];
+        encoder.copyBufferToBuffer(part.buffer, source, buffer, at, rows * rowBytes);
       }
       this.usedBytes += buffer.size;
       pages.push({ buffer, rows, holders: 1 });
@@ -151,7 +151,7 @@ export class Snapshots {
 
   /** Brings back the first `length` rows, but for those that the cache still has. */
   private restore(snapshot: Snapshot, length: number): void {
-    const { buffers, rowBytes } = this.cache;
+    const { parts, rowBytes } = this.cache;
     const kept = this.cache.commonPrefix(snapshot.tokens);
     const encoder = this.device.createCommandEncoder({ label: 'snapshot' });
     for (const [i, { buffer, rows }] of snapshot.pages.entries()) {
@@ -159,9 +159,10 @@ export class Snapshots {
       const begin = Math.max(first, kept);
       const end = Math.min(first + rows, length);
       if (begin >= end) continue;
-      for (const [j, part] of buffers.entries()) {
+      for (const [j, part] of parts.entries()) {
         const at = (j * rows + begin - first) * rowBytes;
-        encoder.copyBufferToBuffer(buffer, at, part, begin * rowBytes, (end - begin) * rowBytes);
+        const target = part.offset + begin * rowBytes;
+        encoder.copyBufferToBuffer(buffer, at, part.buffer, target, (end - begin) * rowBytes);
       }
     }
     this.device.queue.submit([encoder.finish()]);
@@ -187,6 +188,6 @@ export class Snapshots {
 
   /** Bytes of one token's keys and values in all layers. */
   private get bytesPerToken(): number {
-    return this.cache.rowBytes * this.cache.buffers.length;
+    return this.cache.rowBytes * this.cache.parts.length;
   }
 }

@@ -1,7 +1,7 @@
 /** The two ends of a forward pass: token ids to the residual stream, and that to the next token ids. */
 import type { ModelConfig } from '../model/config';
 import type { Activations } from './activations';
-import { read, uniformStep, write, type Kernel, type KernelCompiler } from './kernel';
+import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import { plainInput, storedOutput, weightBindings, type Products } from './products';
@@ -74,7 +74,7 @@ export class Vocabulary {
    */
   async head(
     matrix: Matrix,
-    weight: GPUBuffer,
+    weight: Range,
     { hidden, normed, logits }: Activations,
     sequence: GPUBuffer,
   ): Promise<Stage> {

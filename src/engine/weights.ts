@@ -10,12 +10,14 @@ import {
   pad8,
   rowBytes,
   toFloats,
+  weightBytes,
   weightType,
   type Precision,
   type Rows,
   type WeightType,
 } from './precision';
 import { GROUP } from './quantize';
+import { BINDING_ALIGNMENT, type Range } from './kernel';
 import { Uploader } from './upload';
 import bf16Source from '../../shaders/weights_bf16.wgsl';
 import f16Source from '../../shaders/weights_f16.wgsl';
@@ -32,11 +34,11 @@ export const WEIGHT_SOURCES: Record<WeightType, string> = {
   I4: int4Source,
 };
 
-/** Some consecutive rows of a matrix in a buffer of their own. */
+/** Some consecutive rows of a matrix, to be bound by themselves. */
 export interface Piece {
-  buffer: GPUBuffer;
+  values: Range;
   /** f16 scales of quantised rows. */
-  scales: GPUBuffer | null;
+  scales: Range | null;
   rowOffset: number;
   rows: number;
 }
@@ -75,7 +77,7 @@ export class WeightLoader {
   private readBytes = 0;
   /** What is on the device already, by name, for another set of kernels. */
   private readonly matrices = new Map<string, Promise<Matrix>>();
-  private readonly vectors = new Map<string, Promise<GPUBuffer>>();
+  private readonly vectors = new Map<string, Promise<Range>>();
   private readonly source: TensorSource;
   private readonly options: WeightOptions;
   private readonly uploader: Uploader;
@@ -83,7 +85,15 @@ export class WeightLoader {
   constructor(device: GPUDevice, source: TensorSource, options: WeightOptions) {
     this.source = source;
     this.options = options;
-    this.uploader = new Uploader(device);
+    const { precision, maxPieceBytes } = options;
+    const padding = 2 * source.tensors.length * BINDING_ALIGNMENT;
+    const wholeBytes = weightBytes(source, precision) + padding;
+    this.uploader = new Uploader(device, wholeBytes <= maxPieceBytes ? wholeBytes : 0);
+  }
+
+  /** The one buffer that holds all weights, or null where the device cannot bind so large a one. */
+  get whole(): GPUBuffer | null {
+    return this.uploader.whole;
   }
 
   /** Bytes of weights uploaded so far. */
@@ -101,7 +111,7 @@ export class WeightLoader {
   }
 
   /** A 1-D tensor as f32, padded with zeros to a multiple of 8. */
-  vector(name: string): Promise<GPUBuffer> {
+  vector(name: string): Promise<Range> {
     return once(this.vectors, name, () => this.loadVector(name));
   }
 
@@ -122,10 +132,10 @@ export class WeightLoader {
       }
     }
     const perRow = cols / GROUP;
-    for (const { scales: buffer, rowOffset, rows: count } of pieces) {
-      if (!buffer || !scales) continue;
+    for (const { scales: target, rowOffset, rows: count } of pieces) {
+      if (!target || !scales) continue;
       await this.uploader.write(
-        buffer,
+        target,
         0,
         scales.subarray(rowOffset * perRow, (rowOffset + count) * perRow),
       );
@@ -133,12 +143,12 @@ export class WeightLoader {
     return matrix;
   }
 
-  private async loadVector(name: string): Promise<GPUBuffer> {
+  private async loadVector(name: string): Promise<Range> {
     const info = this.source.info(name);
     const values = await this.read(name);
-    const buffer = this.uploader.create(name, pad8(info.shape[0]) * 4);
-    await this.uploader.write(buffer, 0, toFloats({ values, scales: null }, info.dtype));
-    return buffer;
+    const target = this.uploader.create(name, pad8(info.shape[0]) * 4);
+    await this.uploader.write(target, 0, toFloats({ values, scales: null }, info.dtype));
+    return target;
   }
 
   /** A tensor's rows, CHUNK_BYTES at a time; the next ones are read while these are used. */
@@ -191,7 +201,7 @@ export class WeightLoader {
       const to = Math.min(first + count, piece.rowOffset + piece.rows);
       if (from >= to) continue;
       const part = bytes.subarray((from - first) * stride, (to - first) * stride);
-      await this.uploader.write(piece.buffer, (from - piece.rowOffset) * stride, part);
+      await this.uploader.write(piece.values, (from - piece.rowOffset) * stride, part);
     }
     this.times.uploadMs += performance.now() - begin;
     return count;
@@ -206,7 +216,7 @@ export class WeightLoader {
       const name = `${label}[${rowOffset}..]`;
       const scaleBytes = (count * cols * 2) / GROUP;
       pieces.push({
-        buffer: this.uploader.create(name, count * stride),
+        values: this.uploader.create(name, count * stride),
         scales: isQuantized(type) ? this.uploader.create(`${name} scales`, scaleBytes) : null,
         rowOffset,
         rows: count,

@@ -1,0 +1,47 @@
+/** The parameters of a model by their names in a checkpoint (lckv.md section 1). */
+import type { ModelConfig } from '../model/config';
+import type { Range } from './kernel';
+import type { Matrix, WeightLoader } from './weights';
+
+/** Matrices that are read together are one, end to end. */
+export interface LayerWeights {
+  /** q_proj, and k_proj and v_proj where the layer computes keys and values. */
+  qkv: Matrix;
+  o: Matrix;
+  gateUp: Matrix;
+  down: Matrix;
+  inputNorm: Range;
+  mlpNorm: Range;
+}
+
+export async function layerWeights(
+  weights: WeightLoader,
+  layer: number,
+  computesKv: boolean,
+): Promise<LayerWeights> {
+  const name = `model.layers.${layer}.`;
+  const attention = `${name}self_attn.`;
+  const projections = computesKv ? ['q_proj', 'k_proj', 'v_proj'] : ['q_proj'];
+  return {
+    qkv: await weights.matrix(projections.map((p) => `${attention}${p}.weight`)),
+    o: await weights.matrix([`${attention}o_proj.weight`]),
+    gateUp: await weights.matrix(['gate', 'up'].map((p) => `${name}mlp.${p}_proj.weight`)),
+    down: await weights.matrix([`${name}mlp.down_proj.weight`]),
+    inputNorm: await weights.vector(`${name}input_layernorm.weight`),
+    mlpNorm: await weights.vector(`${name}post_attention_layernorm.weight`),
+  };
+}
+
+export function embeddingOf(weights: WeightLoader): Promise<Matrix> {
+  return weights.matrix(['model.embed_tokens.weight']);
+}
+
+/** The last norm, and lm_head or what stands for it. */
+export async function headWeights(
+  weights: WeightLoader,
+  { tieEmbeddings }: ModelConfig,
+): Promise<{ matrix: Matrix; norm: Range }> {
+  const norm = await weights.vector('model.norm.weight');
+  const own = tieEmbeddings ? embeddingOf(weights) : weights.matrix(['lm_head.weight']);
+  return { matrix: await own, norm };
+}
