@@ -12,6 +12,7 @@ import { peers } from './peers';
 import { plot } from './plot';
 import { recall } from './recall';
 import { replay } from './replay';
+import { resident } from './resident';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
 import { trim } from './trim';
@@ -28,6 +29,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['plot', plot],
   ['recall', recall],
   ['replay', replay],
+  ['resident', resident],
   ['shapes', shapes],
   ['sweep', sweep],
   ['trim', trim],

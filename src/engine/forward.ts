@@ -118,13 +118,13 @@ export class Forward {
    * be called for the tokens after these before they are there; the caller tells the cache.
    */
   async decode(start: number, count: number): Promise<Token[]> {
-    this.writeStep(start, 1);
-    for (let i = 0; i < count; i++) {
-      this.recorder.run(this.everything.one, { count: 1, end: start + i + 1 });
-    }
-    const tokens = await this.readSequence(start + 1, count);
-    this.gpu.assertHealthy();
-    return tokens;
+    const { resident } = this.model;
+    const kernels = resident ? [resident.kernel] : this.everything.one;
+    const tokens = await this.decodeBy(kernels, start, count);
+    if (!resident || tokens.every(({ id }) => id < this.config.vocabSize)) return tokens;
+    // It got stuck: the device runs less of it at once than it did when it was tried.
+    this.model.resident = null;
+    return this.decodeBy(this.everything.one, start, count);
   }
 
   /** Compiles what so many branches take, and says which tokens they begin with. */
@@ -207,6 +207,16 @@ export class Forward {
     signal?.throwIfAborted();
     this.cache.append(tokens);
     return { passes, likeliest };
+  }
+
+  private async decodeBy(kernels: readonly Kernel[], start: number, count: number) {
+    this.writeStep(start, 1);
+    for (let i = 0; i < count; i++) {
+      this.recorder.run(kernels, { count: 1, end: start + i + 1 });
+    }
+    const tokens = await this.readSequence(start + 1, count);
+    this.gpu.assertHealthy();
+    return tokens;
   }
 
   private writeStep(start: number, count: number, logitRow = count - 1): void {

@@ -8,6 +8,7 @@ import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
+import { Resident, type ResidentShape } from './resident';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
 import { allowed, fastest, tuningKey, type Tunings } from './tuning';
@@ -34,6 +35,11 @@ export interface EngineOptions {
   kernelSet?: KernelSet;
   /** How one row's product with a matrix is shared out, and that of a few; default: by kernel set. */
   matvec?: Partial<MatvecShapes>;
+  /**
+   * How the one dispatch of a token is shared out, and how often a workgroup looks for another's values
+   * before it gives up; default: found out by measuring, with `tunings`.
+   */
+  resident?: ResidentShape & { mostReads?: number };
   /** Where the fastest shape is looked up, or kept when it is found out; not on software adapters. */
   tunings?: Tunings;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -98,6 +104,19 @@ export async function loadParts(
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
     model = tuned.model;
     await tunings.write(key, tuned.shape);
+  }
+  if (options.resident) {
+    const { compiler } = built;
+    const { mostReads, ...shape } = options.resident;
+    model.resident = await Resident.build(
+      compiler,
+      config,
+      cache,
+      weights,
+      model,
+      shape,
+      mostReads,
+    );
   }
   const loadMs = performance.now() - begin;
   const leftBytes =

@@ -8,6 +8,7 @@ import { partsBytes } from './attention';
 import type { Activations } from './activations';
 import type { KernelCompiler } from './kernel';
 import { Operations, type KernelChoice } from './operations';
+import type { Resident } from './resident';
 import { FEW_ROWS, MOST_ROWS, type Stage } from './stage';
 import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
@@ -35,6 +36,10 @@ export class Model {
   readonly sequence: GPUBuffer;
   /** See step.wgsl. */
   readonly step: GPUBuffer;
+  /** f32 [capacity][K / 2] of (cos, sin). */
+  readonly rotation: GPUBuffer;
+  /** Decodes a token in one dispatch, where the device is known to run all of it at once. */
+  resident: Resident | null = null;
   /** The residual stream: f32 [chunk][D padded]. */
   readonly hidden: GPUBuffer;
   /** A cyclic group's input, from which each of its passes starts. */
@@ -76,8 +81,8 @@ export class Model {
     this.groupOutput = this.rows('group output', config.hiddenSize);
     this.logits = this.buffer('logits', this.mostRows * pad8(config.vocabSize) * 4);
     this.step = this.buffer('step', STEP_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
-    const rotation = this.rotationTable();
-    this.operations = new Operations(compiler, config, cache, kernels, this.step, rotation);
+    this.rotation = this.rotationTable();
+    this.operations = new Operations(compiler, config, cache, kernels, this.step, this.rotation);
   }
 
   static async build(
@@ -94,6 +99,7 @@ export class Model {
   }
 
   dispose(): void {
+    this.resident?.dispose();
     for (const buffer of this.buffers) buffer.destroy();
   }
 

@@ -1,0 +1,117 @@
+// A token through the whole model in one dispatch: embedding, layers, head and choice of the next
+// token (lckv.md section 2). Every dispatch that waits for the one before costs a GPU some
+// microseconds, five of them a layer more than the arithmetic. Here GROUPS workgroups stay for the whole
+// token and hand values to one another (resident_exchange.wgsl), which needs all of them to run at
+// the same time: more than a device takes at once get stuck, and that is noticed.
+// step, sequence: see step.wgsl; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin); cache: f32, keys
+// and values of every layer that has some, [slots][KV_WIDTH] each; logits: f32 [VOCAB], of the last token.
+@group(0) @binding(2) var<storage, read_write> sequence: array<Token>;
+@group(0) @binding(3) var<storage, read_write> step: Step;
+@group(0) @binding(4) var<storage, read> rotation: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> cache: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(8) var<uniform> plan: Plan;
+
+/// Where a matrix begins: its first block of 8 columns (x), and its first scale (y).
+alias Place = vec2u;
+
+struct Layer {
+  qkv: Place,
+  output: Place,
+  gated: Place,
+  down: Place,
+  /// First words of the norms' weights.
+  input_norm: u32,
+  mlp_norm: u32,
+  /// Where the keys and values that the layer reads begin, in vectors of four.
+  keys: u32,
+  values: u32,
+  /// Which of the layers with keys and values of their own it reads.
+  source: u32,
+  /// 1: it computes those itself.
+  computes: u32,
+  /// 1: it does not see the current position.
+  strict: u32,
+  /// Positions that it sees at most; 0: all.
+  window: u32,
+}
+
+struct Plan {
+  embedding: Place,
+  head: Place,
+  head_norm: u32,
+  /// Of a value that is not there yet, before a workgroup gives up.
+  most_reads: u32,
+  @align(16) layers: array<Layer, LAYERS>,
+}
+
+const HALF = HEAD_DIM / 2u;
+const HEAD4 = HEAD_DIM / 4u;
+const KV_WIDTH = KV_HEADS * HEAD_DIM;
+const WIDTH4 = WIDTH / 4u;
+
+var<private> group: u32;
+var<private> subgroup: u32;
+var<private> subgroups: u32;
+var<private> lanes: u32;
+var<private> in_subgroup: u32;
+/// Neighbours are neighbours in a subgroup.
+var<private> lane: u32;
+var<private> position: u32;
+/// Tokens that were decoded so far, from 1 on: it tells one token's values from the next one's.
+var<private> turn: u32;
+
+/// What a product multiplies.
+var<workgroup> x: array<vec4f, LONGEST / 4u>;
+/// By subgroup: sums of squares of what the lanes brought.
+var<workgroup> squares: array<f32, LANES>;
+var<workgroup> control: vec2u;
+
+/// Sum of the squares of x, from those of the subgroups. After a barrier.
+fn square_sum() -> f32 {
+  var sum = 0.0;
+  for (var s = 0u; s < subgroups; s++) { sum += squares[s]; }
+  return sum;
+}
+
+fn norm_scale() -> f32 { return inverseSqrt(square_sum() / f32(WIDTH) + EPS); }
+
+/// The part of a number of pairs of rows that is this workgroup's.
+struct Share { first: u32, count: u32 }
+
+fn share_of(count: u32) -> Share {
+  let each = (count + GROUPS - 1u) / GROUPS;
+  let first = min(group * each, count);
+  return Share(first, min(each, count - first));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_id) subgroup_id: u32,
+  @builtin(num_subgroups) subgroup_count: u32,
+  @builtin(subgroup_size) subgroup_size: u32,
+  @builtin(subgroup_invocation_id) invocation: u32,
+) {
+  group = workgroup.x;
+  subgroup = subgroup_id;
+  subgroups = subgroup_count;
+  lanes = subgroup_size;
+  in_subgroup = invocation;
+  lane = subgroup * lanes + invocation;
+  if (index == 0u) { control = vec2u(step.start, atomicLoad(&exchange[TURN])); }
+  let now = workgroupUniformLoad(&control);
+  position = now.x;
+  turn = now.y + 1u;
+  begin_residual();
+  for (var layer = 0u; layer < LAYERS; layer++) {
+    multiply_qkv(layer);
+    attend(layer, workgroup.x, now.x);
+    multiply_output(layer);
+    multiply_gated(layer);
+    multiply_down(layer);
+  }
+  multiply_head(LAYERS);
+  choose(workgroup.x);
+}

@@ -1,0 +1,49 @@
+// How the workgroups of one dispatch hand values to one another. There is no barrier between
+// workgroups, and what one stores the others need not see; atomics they see. So a value carries with
+// it which round it is of: a word is an f32 rounded to 24 bits and, in its low byte, the round. Who
+// wants a value reads until the round is right. A place is written once in every round, in order, and
+// nobody begins a round before all have read what they wanted of the one before (they have made
+// what it depends on), so that the byte tells neighbours apart.
+@group(0) @binding(6) var<storage, read_write> exchange: array<atomic<u32>>;
+
+/// Words of the exchange that are no values: tokens decoded so far, and whether someone has got stuck.
+const TURN = 0u;
+const STUCK = 1u;
+
+fn tagged(bits: u32, round: u32) -> u32 { return (bits << 8u) | (round & 0xffu); }
+
+/// As the others will see a value.
+fn rounded(value: f32) -> f32 { return bitcast<f32>((bitcast<u32>(value) + 0x80u) & 0xffffff00u); }
+
+fn publish(at: u32, value: f32, round: u32) {
+  atomicStore(&exchange[at], tagged(bitcast<u32>(rounded(value)) >> 8u, round));
+}
+
+fn peek4(at: u32) -> vec4u {
+  return vec4u(
+    atomicLoad(&exchange[at]),
+    atomicLoad(&exchange[at + 1u]),
+    atomicLoad(&exchange[at + 2u]),
+    atomicLoad(&exchange[at + 3u]),
+  );
+}
+
+fn is_of(words: vec4u, round: u32) -> bool {
+  return all((words & vec4u(0xffu)) == vec4u(round & 0xffu));
+}
+
+/// Four words of a round, from what was read of them already. After plan.most_reads it gives up, as others
+/// that it waits for do not run.
+fn await4(at: u32, round: u32, read_already: vec4u) -> vec4u {
+  var words = read_already;
+  for (var reads = 1u; !is_of(words, round) && reads <= plan.most_reads; reads++) {
+    if (reads == plan.most_reads) { atomicStore(&exchange[STUCK], 1u); }
+    if (reads % 64u == 0u && atomicLoad(&exchange[STUCK]) != 0u) { break; }
+    words = peek4(at);
+  }
+  return words;
+}
+
+fn values_of(words: vec4u) -> vec4f { return bitcast<vec4f>(words & vec4u(0xffffff00u)); }
+
+fn wait4(at: u32, round: u32) -> vec4f { return values_of(await4(at, round, peek4(at))); }

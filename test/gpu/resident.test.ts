@@ -1,0 +1,112 @@
+/**
+ * A token in one dispatch, by workgroups that wait for one another: the same tokens and logits as
+ * with a dispatch for each step, and where not all of them run at once, that is noticed and made good.
+ */
+import assert from 'node:assert/strict';
+import { Engine, type EngineOptions } from '../../src/engine/engine';
+import { Gpu } from '../../src/engine/gpu';
+import type { ResidentShape } from '../../src/engine/resident';
+import type { Dtype } from '../../src/model/source';
+import { relativeError } from '../compare';
+import { randomSource } from '../random-source';
+import { greedy } from './greedy';
+import { INT8, TINY } from './tiny';
+
+// Lavapipe runs as many workgroups at once as it has threads.
+process.env.LP_NUM_THREADS ??= '2';
+/** A busy machine may let one of its threads wait for long. */
+const PATIENT = 1 << 22;
+const SHAPE: ResidentShape & { mostReads: number } = {
+  groups: 2,
+  lanes: 64,
+  depth: 2,
+  mostReads: PATIENT,
+};
+/** Three splits of positions on real GPUs, of which every one but the first is empty at first. */
+const WIDER = { ...SHAPE, groups: 16, lanes: 128 };
+const PROMPT = Array.from({ length: 70 }, (_, i) => (i * 7) % 61);
+const STEPS = 40;
+/** Values between workgroups have 24 bits. */
+const TOLERANCE = 2e-4;
+
+const MODELS: { title: string; fields: Record<string, unknown>; dtype: Dtype }[] = [
+  { title: 'int8, one cyclic group', fields: { ...TINY, ...INT8 }, dtype: 'I8' },
+  {
+    title: 'BF16, windows, strict everywhere, tied, odd vocabulary',
+    fields: {
+      ...TINY,
+      layer_types: '1s_1_2_2s',
+      sliding_window: 24,
+      force_nodiag: true,
+      tie_word_embeddings: true,
+    },
+    dtype: 'BF16',
+  },
+];
+
+describe('resident kernel', function () {
+  this.timeout(300_000);
+  let gpu: Gpu;
+  before(async () => {
+    gpu = await Gpu.open();
+  });
+  after(() => gpu.dispose());
+
+  const isResident = (engine: Engine) =>
+    (engine as unknown as { model: { resident: unknown } }).model.resident !== null;
+
+  async function run(
+    { fields, dtype }: (typeof MODELS)[number],
+    options: EngineOptions,
+  ): Promise<{ tokens: number[]; logits: Float32Array; before: boolean; after: boolean }> {
+    const source = randomSource(fields, dtype, 11, 0.15);
+    const engine = await Engine.load(gpu, source, {
+      contextTokens: 128,
+      kernelSet: 'subgroup',
+      chunkTokens: 8,
+      decodeTokens: 4,
+      ...options,
+    });
+    try {
+      const before = isResident(engine);
+      await greedy(engine, PROMPT, STEPS);
+      // Once more: what the first time left behind must not pass for the second one's.
+      const { tokens } = await greedy(engine, PROMPT, STEPS);
+      const logits = await engine.readLogits();
+      return { tokens, logits, before, after: isResident(engine) };
+    } finally {
+      engine.dispose();
+    }
+  }
+
+  for (const model of MODELS) {
+    it(`${model.title}: decodes as the usual kernels do`, async () => {
+      const usual = await run(model, {});
+      assert.equal(usual.before, false);
+      const shapes = gpu.info.software ? [SHAPE] : [SHAPE, WIDER];
+      for (const resident of shapes) {
+        const found = await run(model, { resident });
+        assert.deepEqual(found.tokens, usual.tokens);
+        const error = relativeError(found.logits, usual.logits);
+        assert.ok(error < TOLERANCE, `logits differ by ${error}`);
+        assert.ok(found.before && found.after, 'the resident kernel was not used to the end');
+      }
+    });
+  }
+
+  it('goes on with the usual kernels when not all workgroups run at once', async function () {
+    const [model] = MODELS;
+    const usual = await run(model, {});
+    const resident = { ...SHAPE, mostReads: 1 };
+    const found = await run(model, { resident });
+    assert.deepEqual(found.tokens, usual.tokens);
+    assert.equal(found.before, true);
+    assert.equal(found.after, false, 'with a single look nobody can have waited for the others');
+  });
+
+  it('is not there for weights in several pieces', async () => {
+    const found = await run(MODELS[0], { resident: SHAPE, maxWeightBytes: 10_000 });
+    assert.equal(found.before, false);
+    assert.equal(found.tokens.length, STEPS);
+  });
+});
