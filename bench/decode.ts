@@ -10,8 +10,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
-import type { MatvecShape } from '../src/engine/products';
-import type { Tunings } from '../src/engine/tuning';
+import type { Tuning, Tunings } from '../src/engine/tuning';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
 import { madeUp, matvecShape, modelOptions } from './shapes';
 import { Trace } from './trace';
@@ -78,22 +77,27 @@ export async function decode(args: string[]): Promise<void> {
 
 /** Keeps what tuning found out for one load, and how long that took: between its two writings. */
 class MemoryTunings implements Tunings {
-  private readonly written: { shape: MatvecShape; at: number }[] = [];
+  private readonly written: { tuning: Tuning; at: number }[] = [];
 
   read(): Promise<null> {
     return Promise.resolve(null);
   }
 
-  write(_key: string, shape: MatvecShape): Promise<void> {
-    this.written.push({ shape, at: performance.now() });
+  write(_key: string, tuning: Tuning): Promise<void> {
+    this.written.push({ tuning, at: performance.now() });
     return Promise.resolve();
   }
 
   get row(): Row {
     const [first, last] = this.written;
     if (!last) return { matvec: 'not tuned' };
-    const { lanes, units, pairs, depth } = last.shape;
-    return { matvec: [lanes, units, pairs, depth].join(), tuningMs: round(last.at - first.at) };
+    const { matvec, resident } = last.tuning;
+    const told = (shape: object | null) => (shape ? Object.values(shape).join() : 'none');
+    return {
+      matvec: told(matvec),
+      resident: told(resident),
+      tuningMs: round(last.at - first.at),
+    };
   }
 }
 

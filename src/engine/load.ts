@@ -11,7 +11,7 @@ import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
 import { Resident, type ResidentShape } from './resident';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
-import { allowed, fastest, tuningKey, type Tunings } from './tuning';
+import { allowed, fastest, fastestResident, tuningKey, type Tunings } from './tuning';
 
 export interface EngineOptions {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -90,34 +90,33 @@ export async function loadParts(
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: { one: known, ...options.matvec } },
+    kernels: { set, matvec: { one: known?.matvec, ...options.matvec } },
   });
   const { plan, cache, weights } = built;
   let { model } = built;
+  const buildResident = (shape: ResidentShape, mostReads?: number) =>
+    Resident.build(built.compiler, config, cache, weights, model, shape, mostReads);
   if (tunings && !known) {
     // Should a driver not survive it, the next load has a shape and does not try again.
-    await tunings.write(key, usual);
+    await tunings.write(key, { matvec: usual, resident: null });
     const build = (one: MatvecShape) => {
       const kernels = { set, matvec: { ...options.matvec, one } };
       return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
     };
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
     model = tuned.model;
-    await tunings.write(key, tuned.shape);
-  }
-  if (options.resident) {
-    const { compiler } = built;
-    const { mostReads, ...shape } = options.resident;
-    model.resident = await Resident.build(
-      compiler,
-      config,
+    const resident = await fastestResident(
+      gpu,
       cache,
-      weights,
+      config,
       model,
-      shape,
-      mostReads,
+      buildResident,
+      options.signal,
     );
+    await tunings.write(key, { matvec: tuned.shape, resident });
   }
+  const wanted: EngineOptions['resident'] | null = options.resident ?? known?.resident;
+  if (wanted) model.resident = await buildResident(wanted, wanted.mostReads);
   const loadMs = performance.now() - begin;
   const leftBytes =
     availableBytes === null

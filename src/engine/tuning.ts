@@ -1,7 +1,7 @@
 /**
- * How one row's products are shared out on a device, found out by decoding a few tokens with each of
- * some shapes. All are right (test/gpu/shapes.test.ts); one whose logits differ from the usual ones
- * all the same is not timed.
+ * How one row's products are shared out on a device, and whether a token in one dispatch is faster,
+ * found out by decoding a few tokens with each of some shapes. All are right (test/gpu/shapes.test.ts,
+ * resident.test.ts); one whose logits differ from the usual ones all the same is not timed.
  */
 import type { ModelConfig } from '../model/config';
 import type { DeviceInfo } from '../protocol';
@@ -11,12 +11,19 @@ import { Forward } from './forward';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
 import type { MatvecShape } from './products';
+import type { Resident, ResidentShape } from './resident';
+
+/** What is found out: how one row's products are shared out, and a token's one dispatch, if that is faster. */
+export interface Tuning {
+  matvec: MatvecShape;
+  resident: ResidentShape | null;
+}
 
 /** Where what was found out is kept from one load to the next. */
 export interface Tunings {
   /** Whatever is kept there: `allowed` judges it. */
   read(key: string): Promise<unknown>;
-  write(key: string, shape: MatvecShape): Promise<void>;
+  write(key: string, tuning: Tuning): Promise<void>;
 }
 
 /** A model and how its products are shared out. */
@@ -35,7 +42,14 @@ const CANDIDATES: readonly MatvecShape[] = [
   { lanes: 64, units: 2, pairs: 1, depth: 1 },
   { lanes: 128, units: 4, pairs: 2, depth: 2 },
 ];
-/** After this no further shape is tried, in milliseconds. */
+/** Shapes of a token's one dispatch, by workgroups: when so many do not run at once, more do not either. */
+const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
+  { groups: 32, lanes: 256, depth: 2 },
+  { groups: 64, lanes: 256, depth: 2 },
+  { groups: 128, lanes: 256, depth: 2 },
+  { groups: 128, lanes: 512, depth: 2 },
+];
+/** After this no further shape of either kind is tried, in milliseconds. */
 const LIMIT_MS = 1000;
 /** Tokens decoded in one go, and how often: the least time counts. */
 const STEPS = 16;
@@ -53,25 +67,25 @@ export function tuningKey(device: DeviceInfo, config: ModelConfig, precision: st
   return [vendor, architecture, description, shape.join(' '), precision].join(' | ');
 }
 
-/** What was kept, if it is one of the shapes that would be tried on a device. */
-export function allowed(
-  kept: unknown,
-  usual: MatvecShape,
-  device: GPUDevice,
-): MatvecShape | undefined {
-  const shape = Object(kept) as Partial<Record<keyof MatvecShape, unknown>>;
-  const isSame = ({ lanes, units, pairs, depth }: MatvecShape) =>
-    lanes === shape.lanes &&
-    units === shape.units &&
-    pairs === shape.pairs &&
-    depth === shape.depth;
-  return [usual, ...candidates(device)].find(isSame);
+/** What was kept, if it is of the shapes that would be tried on a device. */
+export function allowed(kept: unknown, usual: MatvecShape, device: GPUDevice): Tuning | undefined {
+  const { matvec, resident } = Object(kept) as Partial<Record<keyof Tuning, unknown>>;
+  const shape = [usual, ...candidates(CANDIDATES, device)].find((one) => isSame(one, matvec));
+  const whole = candidates(RESIDENT_CANDIDATES, device).find((one) => isSame(one, resident));
+  if (!shape || (!whole && resident !== null)) return undefined;
+  return { matvec: shape, resident: whole ?? null };
 }
 
-function candidates({ limits }: GPUDevice): MatvecShape[] {
+/** Whether something that was read has the numbers of a shape. */
+function isSame<T extends MatvecShape | ResidentShape>(shape: T, found: unknown): boolean {
+  const numbers = Object(found) as Record<string, unknown>;
+  return Object.entries(shape).every(([name, value]) => numbers[name] === value);
+}
+
+function candidates<T extends { lanes: number }>(all: readonly T[], { limits }: GPUDevice): T[] {
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = limits;
   const most = Math.min(maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX);
-  return CANDIDATES.filter(({ lanes }) => lanes <= most);
+  return all.filter(({ lanes }) => lanes <= most);
 }
 
 /**
@@ -88,17 +102,11 @@ export async function fastest(
   signal?: AbortSignal,
 ): Promise<Tuned> {
   const begin = performance.now();
-  const measure = async (model: Model, expected: Float32Array | null) => {
-    const forward = new Forward(gpu, model, cache, config);
-    try {
-      return await decodeTime(forward, Math.min(STEPS, cache.capacity), expected);
-    } finally {
-      forward.dispose();
-    }
-  };
+  const measure = (model: Model, expected: Float32Array | null) =>
+    decodeTime(gpu, model, cache, config, expected);
   const { logits, ms } = (await measure(usual.model, null))!;
   let best = { ...usual, ms };
-  for (const shape of candidates(gpu.device)) {
+  for (const shape of candidates(CANDIDATES, gpu.device)) {
     signal?.throwIfAborted();
     if (performance.now() - begin > LIMIT_MS) break;
     const model = await attempt(gpu.device, () => build(shape));
@@ -111,33 +119,77 @@ export async function fastest(
   return { model: best.model, shape: best.shape };
 }
 
-/** The model, or null where a kernel does not compile or memory is short. */
-async function attempt(device: GPUDevice, build: () => Promise<Model>): Promise<Model | null> {
+/**
+ * The fastest shape of a token's one dispatch if it is faster than the model without, else null. `build`
+ * gives null where there is no such kernel. The model then has it.
+ */
+export async function fastestResident(
+  gpu: Gpu,
+  cache: KvCache,
+  config: ModelConfig,
+  model: Model,
+  build: (shape: ResidentShape) => Promise<Resident | null>,
+  signal?: AbortSignal,
+): Promise<ResidentShape | null> {
+  const begin = performance.now();
+  const { logits, ms } = (await decodeTime(gpu, model, cache, config, null))!;
+  let best: { kernel: Resident; shape: ResidentShape; ms: number } | null = null;
+  for (const shape of candidates(RESIDENT_CANDIDATES, gpu.device)) {
+    signal?.throwIfAborted();
+    if (performance.now() - begin > LIMIT_MS) break;
+    const kernel = await attempt(gpu.device, () => build(shape));
+    if (!kernel) continue;
+    model.resident = kernel;
+    const measured = await decodeTime(gpu, model, cache, config, logits);
+    const isStuck = model.resident === null;
+    model.resident = null;
+    const isBetter = !isStuck && measured && measured.ms < (best?.ms ?? ms) * (1 - WORTH);
+    (isBetter ? best?.kernel : kernel)?.dispose();
+    if (isBetter) best = { kernel, shape, ms: measured.ms };
+    if (isStuck) break;
+  }
+  model.resident = best?.kernel ?? null;
+  return best?.shape ?? null;
+}
+
+/** What was built, or null where a kernel does not compile or memory is short. */
+async function attempt<T extends { dispose(): void }>(
+  device: GPUDevice,
+  build: () => Promise<T | null>,
+): Promise<T | null> {
   const errors = watchErrors(device);
-  const model = await build().catch(() => null);
+  const built = await build().catch(() => null);
   const { shortage, fault } = await errors();
-  if (shortage === null && fault === null) return model;
-  model?.dispose();
+  if (shortage === null && fault === null) return built;
+  built?.dispose();
   return null;
 }
 
 /** Least milliseconds of a token, or null where the logits after the first are not those expected. */
 async function decodeTime(
-  forward: Forward,
-  steps: number,
+  gpu: Gpu,
+  model: Model,
+  cache: KvCache,
+  config: ModelConfig,
   expected: Float32Array | null,
 ): Promise<{ logits: Float32Array; ms: number } | null> {
-  forward.writeSequence(0, [0]);
-  await forward.decode(0, 1);
-  const logits = await forward.readLogits();
-  if (expected && !isClose(logits, expected)) return null;
-  let ms = Infinity;
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    const begin = performance.now();
-    await forward.decode(0, steps);
-    ms = Math.min(ms, (performance.now() - begin) / steps);
+  const forward = new Forward(gpu, model, cache, config);
+  const steps = Math.min(STEPS, cache.capacity);
+  try {
+    forward.writeSequence(0, [0]);
+    await forward.decode(0, 1);
+    const logits = await forward.readLogits();
+    if (expected && !isClose(logits, expected)) return null;
+    let ms = Infinity;
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      const begin = performance.now();
+      await forward.decode(0, steps);
+      ms = Math.min(ms, (performance.now() - begin) / steps);
+    }
+    return { logits, ms };
+  } finally {
+    forward.dispose();
   }
-  return { logits, ms };
 }
 
 function isClose(found: Float32Array, expected: Float32Array): boolean {

@@ -1,10 +1,9 @@
 /** What engine/tuning.ts found out, in a small file of the host's. A file that is no such is as good as none. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { MatvecShape } from '../engine/products';
-import type { Tunings } from '../engine/tuning';
+import type { Tuning, Tunings } from '../engine/tuning';
 
-/** Shapes by key, in one JSON object. */
+/** Tunings by key, in one JSON object. */
 export class TuningFile implements Tunings {
   private readonly path: string;
 
@@ -17,8 +16,8 @@ export class TuningFile implements Tunings {
   }
 
   /** Where it cannot be kept, the next load finds it out again. */
-  async write(key: string, shape: MatvecShape): Promise<void> {
-    const text = JSON.stringify({ ...(await this.all()), [key]: shape }, null, 2);
+  async write(key: string, tuning: Tuning): Promise<void> {
+    const text = JSON.stringify({ ...(await this.all()), [key]: tuning }, null, 2);
     const part = `${this.path}.${process.pid}.part`;
     try {
       await mkdir(dirname(this.path), { recursive: true });

@@ -8,8 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Engine, type EngineOptions } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
-import type { MatvecShape } from '../../src/engine/products';
-import { allowed, type Tunings } from '../../src/engine/tuning';
+import { allowed, type Tuning, type Tunings } from '../../src/engine/tuning';
 import { TuningFile } from '../../src/worker/tunings';
 import { randomSource } from '../random-source';
 import { greedy } from './greedy';
@@ -62,9 +61,7 @@ describe('tuning', function () {
     const options = { kernelSet: 'subgroup', chunkTokens: 8 } as const;
     const { tokens } = await tokensWith({ ...options, tunings: undefined });
     assert.deepEqual(await tokensWith(options), { tokens, calls: ['nothing', 'kept', 'kept'] });
-    const kept = Object.values(
-      JSON.parse(readFileSync(path, 'utf8')) as Record<string, MatvecShape>,
-    );
+    const kept = Object.values(JSON.parse(readFileSync(path, 'utf8')) as Record<string, Tuning>);
     assert.equal(kept.length, 1);
     assert.deepEqual(await tokensWith(options), { tokens, calls: ['found'] });
   });
@@ -88,9 +85,10 @@ describe('tuning', function () {
     const file = new TuningFile(path);
     const usual = { lanes: 64, units: 4, pairs: 1, depth: 1 };
     const other = { lanes: 64, units: 2, pairs: 1, depth: 4 };
+    const resident = { groups: 32, lanes: 256, depth: 2 };
     const kept = async (key: string) => allowed(await file.read(key), usual, gpu.device);
-    await file.write('a', other);
-    assert.deepEqual(await kept('a'), other);
+    await file.write('a', { matvec: other, resident });
+    assert.deepEqual(await kept('a'), { matvec: other, resident });
     assert.equal(await kept('b'), undefined);
     for (const text of [
       '',
@@ -99,14 +97,17 @@ describe('tuning', function () {
       '7',
       '{"a":{"lanes":0,"units":1,"pairs":1}}',
       '{"a":{"lanes":"64","units":2,"pairs":1}}',
-      '{"a":{"lanes":64,"units":2,"pairs":1}}',
+      '{"a":{"lanes":64,"units":2,"pairs":1,"depth":4}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1},"resident":null}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4}}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":{"groups":4096,"lanes":256,"depth":2}}}',
       '{"a":5}',
       '{"a":null}',
     ]) {
       writeFileSync(path, text);
       assert.equal(await kept('a'), undefined, text);
     }
-    await file.write('a', usual);
-    assert.deepEqual(await kept('a'), usual);
+    await file.write('a', { matvec: usual, resident: null });
+    assert.deepEqual(await kept('a'), { matvec: usual, resident: null });
   });
 });
