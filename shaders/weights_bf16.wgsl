@@ -2,9 +2,11 @@
 // cols is padded to a multiple of 8, BLOCKS = cols / 8.
 @group(0) @binding(0) var<storage, read> weights: array<vec4u>;
 
-/// Columns [8 * block, 8 * block + 8) of a row, as two vec4.
-fn load8(row: u32, block: u32) -> mat2x4f {
-  let w = weights[row * BLOCKS + block];
+alias Raw8 = vec4u;
+
+fn fetch8(row: u32, block: u32) -> Raw8 { return weights[row * BLOCKS + block]; }
+
+fn unpack8(w: Raw8, row: u32, block: u32) -> mat2x4f {
   let low = bitcast<vec4f>(w << vec4u(16u));
   let high = bitcast<vec4f>(w & vec4u(0xffff0000u));
   return mat2x4f(
@@ -12,6 +14,10 @@ fn load8(row: u32, block: u32) -> mat2x4f {
     vec4f(low.z, high.z, low.w, high.w),
   );
 }
+
+/// Columns [8 * block, 8 * block + 8) of a row, as two vec4; fetched and unpacked apart where work can
+/// go on until the memory answers.
+fn load8(row: u32, block: u32) -> mat2x4f { return unpack8(fetch8(row, block), row, block); }
 
 fn load8_unscaled(row: u32, block: u32) -> mat2x4f { return load8(row, block); }
 fn scale_of(row: u32, block: u32) -> f32 { return 1.0; }

@@ -5,21 +5,37 @@
 @group(0) @binding(0) var<storage, read> weights: array<u32>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-/// The scale of columns [8 * block, 8 * block + 8) of a row; the same for four blocks.
+/// Which scale columns [8 * block, 8 * block + 8) of a row have; the same for four blocks.
+fn group_of(row: u32, block: u32) -> u32 { return row * (BLOCKS / 4u) + block / 4u; }
+
 fn scale_of(row: u32, block: u32) -> f32 {
-  let group = row * (BLOCKS / 4u) + block / 4u;
+  let group = group_of(row, block);
   return unpack2x16float(scales[group / 2u])[group % 2u];
 }
 
-/// These columns without their scale, as two vec4.
-fn load8_unscaled(row: u32, block: u32) -> mat2x4f {
-  let w = weights[row * BLOCKS + block];
+fn integers8(w: u32) -> mat2x4f {
   return mat2x4f(
     vec4f(unpack4xU8(w & 0x0f0f0f0fu)) - 8.0,
     vec4f(unpack4xU8((w >> 4u) & 0x0f0f0f0fu)) - 8.0,
   );
 }
 
+/// These columns without their scale, as two vec4.
+fn load8_unscaled(row: u32, block: u32) -> mat2x4f {
+  return integers8(weights[row * BLOCKS + block]);
+}
+
 fn load8(row: u32, block: u32) -> mat2x4f {
   return load8_unscaled(row, block) * scale_of(row, block);
+}
+
+/// What `load8` needs, as it is in memory: work can go on until that answers, before `unpack8`.
+struct Raw8 { w: u32, scales: u32 }
+
+fn fetch8(row: u32, block: u32) -> Raw8 {
+  return Raw8(weights[row * BLOCKS + block], scales[group_of(row, block) / 2u]);
+}
+
+fn unpack8(raw: Raw8, row: u32, block: u32) -> mat2x4f {
+  return integers8(raw.w) * unpack2x16float(raw.scales)[group_of(row, block) % 2u];
 }

@@ -6,6 +6,7 @@ import { buildModel, type Built } from './build';
 import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
+import type { MatmulShape } from './matmul';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
 import { Snapshots } from './snapshots';
@@ -34,6 +35,8 @@ export interface EngineOptions {
   kernelSet?: KernelSet;
   /** How one row's product with a matrix is shared out, and that of a few; default: by kernel set. */
   matvec?: Partial<MatvecShapes>;
+  /** Tiles of every product with many rows; default: by the numbers of rows. */
+  matmul?: MatmulShape;
   /** Where the fastest shape is looked up, or kept when it is found out; not on software adapters. */
   tunings?: Tunings;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -84,7 +87,7 @@ export async function loadParts(
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: { one: known, ...options.matvec } },
+    kernels: { set, matvec: { one: known, ...options.matvec }, matmul: options.matmul },
   });
   const { plan, cache, weights } = built;
   let { model } = built;
@@ -92,7 +95,7 @@ export async function loadParts(
     // Should a driver not survive it, the next load has a shape and does not try again.
     await tunings.write(key, usual);
     const build = (one: MatvecShape) => {
-      const kernels = { set, matvec: { ...options.matvec, one } };
+      const kernels = { set, matvec: { ...options.matvec, one }, matmul: options.matmul };
       return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
     };
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);

@@ -9,6 +9,7 @@ import { Attention } from './attention';
 import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler, KernelSet } from './kernel';
+import type { MatmulShape } from './matmul';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import {
@@ -30,6 +31,8 @@ import stepSource from '../../shaders/step.wgsl';
 export interface KernelChoice {
   set: KernelSet;
   matvec?: Partial<MatvecShapes>;
+  /** Tiles of every product with many rows; default: by the numbers of rows. */
+  matmul?: MatmulShape;
 }
 
 /** Compiles operations for one model on one device. */
@@ -48,7 +51,7 @@ export class Operations {
     compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
-    { set, matvec }: KernelChoice,
+    { set, matvec, matmul }: KernelChoice,
     step: GPUBuffer,
     rotation: GPUBuffer,
   ) {
@@ -59,7 +62,7 @@ export class Operations {
     const subgroups = set !== 'workgroup';
     const { device } = compiler;
     const { isSoftware } = this;
-    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec));
+    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec), matmul);
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }

@@ -7,9 +7,9 @@
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
+import { matmul, matmulRanges, type MatmulShape } from './matmul';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
-import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSoftwareSource from '../../shaders/matvec_software.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
@@ -22,9 +22,6 @@ export interface Fragment {
   constants: Constants;
   bindings: Binding[];
 }
-
-/** Rows of a matrix, and tokens, of a workgroup of matmul_tile.wgsl: four times its SIDE. */
-const MATMUL_TILE = 32;
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
 export interface MatvecShape {
@@ -81,19 +78,23 @@ export class Products {
   private readonly step: GPUBuffer;
   private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
+  private readonly tiles?: MatmulShape;
 
+  /** tiles: those of every product with many rows; default: by the numbers of rows. */
   constructor(
     compiler: KernelCompiler,
     config: ModelConfig,
     step: GPUBuffer,
     set: KernelSet,
     shapes: MatvecShapes,
+    tiles?: MatmulShape,
   ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
     this.set = set;
     this.shapes = shapes;
+    this.tiles = tiles;
   }
 
   /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
@@ -109,7 +110,7 @@ export class Products {
     );
   }
 
-  /** y = W x, or y += W x, for any number of rows. */
+  /** y = W x, or y += W x, for any number of rows: of the kernels, those of a number run. */
   plain(
     matrix: Matrix,
     x: GPUBuffer,
@@ -117,26 +118,14 @@ export class Products {
     stride: number,
     add: boolean,
   ): Promise<Kernel[]> {
-    const compile = (piece: Piece) =>
-      this.compiler.compile({
-        label: 'matmul',
-        source: [WEIGHT_SOURCES[matrix.dtype], stepSource, matmulTileSource],
-        constants: {
-          BLOCKS: matrix.cols / 8,
-          ROWS: piece.rows,
-          ROW_OFFSET: piece.rowOffset,
-          Y_STRIDE: stride,
-          ADD: add,
-          TILE: MATMUL_TILE,
-        },
-        bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, this.step)],
-        workgroups: ({ count }) => [
-          Math.ceil(piece.rows / MATMUL_TILE),
-          Math.ceil(count / MATMUL_TILE),
-          1,
-        ],
-      });
-    return Promise.all(matrix.pieces.map(compile));
+    const ends = { x, y, stride, add, step: this.step };
+    return Promise.all(
+      matrix.pieces.flatMap((piece) =>
+        matmulRanges(piece.rows, this.tiles).map(({ shape, range }) =>
+          matmul(this.compiler, matrix, piece, ends, shape, range),
+        ),
+      ),
+    );
   }
 
   private matvec(
