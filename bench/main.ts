@@ -14,6 +14,7 @@ import { recall } from './recall';
 import { replay } from './replay';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
+import { tiles } from './tiles';
 import { trim } from './trim';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
@@ -30,6 +31,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['replay', replay],
   ['shapes', shapes],
   ['sweep', sweep],
+  ['tiles', tiles],
   ['trim', trim],
 ]);
 
