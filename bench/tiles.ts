@@ -2,7 +2,7 @@
  * `tiles`: products of many rows by the tile that a workgroup takes (MatmulShape), for every kind of
  * matrix of a model, by tokens. Each is checked against a plain kernel before it is timed, alone and
  * again and again, so that a matrix comes from the nearest cache that holds it. The last table has the
- * fastest shape of each problem beside the one that the engine takes (`matmulShape`).
+ * fastest shape of each problem beside the one that the engine takes (`matmulRanges`).
  *
  * `--tiles '64,64,8,8,2,1,1;...'` are rows, tokens, rows and tokens of an invocation, blocks of a slab,
  * parts and 1 where the next slab is loaded early; MATMUL_SHAPES are always among them.
@@ -13,8 +13,9 @@ import {
   fits,
   matmul,
   MATMUL_SHAPES,
-  matmulShape,
+  matmulRanges,
   type MatmulEnds,
+  type MatmulRange,
   type MatmulShape,
 } from '../src/engine/matmul';
 import { pad8, type Precision } from '../src/engine/precision';
@@ -231,7 +232,9 @@ class MatrixBench {
 function bestOf(rows: Row[], matrixRows: number, count: number): Row {
   const right = rows.filter(({ tokens, us }) => tokens === count && us !== null);
   right.sort((a, b) => Number(a.us) - Number(b.us));
-  const chosen = right.find(({ tile }) => tile === textOf(matmulShape(matrixRows, count)));
+  const isFor = ({ range: [least, most] }: MatmulRange) => least <= count && count <= most;
+  const { shape } = matmulRanges(matrixRows).find(isFor)!;
+  const chosen = right.find(({ tile }) => tile === textOf(shape));
   const [{ matrix, precision, cols }] = rows;
   const text = (row?: Row) => (row ? `${row.tile}: ${row.us} µs, ${row.tflops}` : null);
   return {

@@ -43,7 +43,7 @@ export const MATMUL_SHAPES: readonly MatmulShape[] = [
 /** Workgroups that keep a GPU busy. */
 const BUSY_WORKGROUPS = 128;
 /** A pass of at most so many rows takes the shape that is chosen for so many; the last, all others. */
-const BUCKETS = [16, 64, 256, 1024];
+const BUCKETS = [16, 64, 256, 512];
 
 /** Invocations of a workgroup. */
 export function lanesOf({ rows, tokens, ownRows, ownTokens, parts }: MatmulShape): number {

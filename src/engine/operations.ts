@@ -35,6 +35,13 @@ export interface KernelChoice {
   matmul?: MatmulShape;
 }
 
+/**
+ * From so many rows on the parts of attention are joined once, by a kernel of its own: of fewer, to
+ * join them in front of every product costs less than a further dispatch.
+ */
+const JOINED_ROWS = 4;
+const joinsParts = (rows: number) => rows >= JOINED_ROWS;
+
 /** Compiles operations for one model on one device. */
 export class Operations {
   /** Embedding and head. */
@@ -89,7 +96,11 @@ export class Operations {
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
     const input = normedInput(hidden, weight);
-    return this.fused('project', matrix, () => input, output, unfused.many);
+    const batch = async () => [
+      ...joined(stages.slice(0, 2)).many,
+      await attention.emitted(output, matrix.rows),
+    ];
+    return this.fused('project', matrix, () => input, output, unfused.many, batch);
   }
 
   /** Attention of a layer over the keys and values that it reads, after `project`. */
@@ -101,9 +112,11 @@ export class Operations {
     const { attention } = this;
     const many = [await attention.whole(layer, qkv, attended)];
     if (this.isFused(projection)) {
-      const split = async (rows: number) => [
-        await attention.split(layer, qkv, attendedParts, rows),
-      ];
+      const split = (rows: number) =>
+        Promise.all([
+          attention.split(layer, qkv, attendedParts, rows),
+          ...(joinsParts(rows) ? [attention.join(attendedParts, attended, rows)] : []),
+        ]);
       return { one: await split(1), few: split, many };
     }
     const single = [await attention.whole(layer, qkv, attended, 1)];
@@ -120,7 +133,7 @@ export class Operations {
     const unfused = await this.product(matrix, attended, hidden, D, true);
     if (this.isSoftware) return unfused;
     const input = (rows: number) =>
-      this.isFused(projection)
+      this.isFused(projection) && !joinsParts(rows)
         ? this.attention.merged(attendedParts, rows)
         : plainInput(attended, false);
     const store = storedOutput(hidden, pad8(D), true);
@@ -162,16 +175,21 @@ export class Operations {
     return this.fused('down', matrix, () => input, store, unfused.many);
   }
 
-  /** A product with what is before and after it in one kernel, for one row and for a few. */
+  /**
+   * A product with what is before and after it in one kernel, for one row and for a few; `batch` is
+   * for more rows than those.
+   */
   private async fused(
     label: string,
     matrix: Matrix,
     input: (rows: number) => Fragment,
     output: Fragment,
     many: Kernel[],
+    batch: () => Promise<Kernel[]> = () => Promise.resolve(many),
   ): Promise<Stage> {
     const compile = (rows: number) => this.products.fused(label, matrix, input(rows), output, rows);
-    return { one: await compile(1), few: compile, many };
+    const few = (rows: number) => (rows > FEW_ROWS ? batch() : compile(rows));
+    return { one: await compile(1), few, many };
   }
 
   /** Few rows of a matrix in one piece take a fused kernel, but not where the GPU is a CPU. */
