@@ -26,7 +26,7 @@ import { relativeError } from '../test/compare';
 import { normal } from '../test/random-source';
 import stepSource from '../shaders/step.wgsl';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
-import { madeUp, modelOptions } from './shapes';
+import { madeUp, modelOptions, tileName, tileShape } from './shapes';
 import { timeDispatch } from './trace';
 
 /** Tiles that may be fast beside MATMUL_SHAPES. */
@@ -54,6 +54,9 @@ const CANDIDATES = [
   '16,64,4,4,4,4,1',
   '16,32,4,4,8,8,1',
   '16,16,4,4,8,8,1',
+  '32,8,4,4,8,8,1',
+  '64,8,4,4,8,4,1',
+  '64,8,8,8,8,8,1',
 ];
 /** Shapes in the last table. */
 const BEST = 3;
@@ -84,7 +87,7 @@ export async function tiles(args: string[]): Promise<void> {
     args,
     options: {
       ...modelOptions,
-      tokens: { type: 'string', default: '16,64,128,512,1024' },
+      tokens: { type: 'string', default: '8,16,64,128,512,1024' },
       matrices: { type: 'string', default: 'qkv,o,gateUp,down' },
       tiles: { type: 'string', default: CANDIDATES.join(';') },
       repeats: { type: 'string', default: '10' },
@@ -93,7 +96,7 @@ export async function tiles(args: string[]): Promise<void> {
   const gpu = await openGpu({ timestamps: true });
   const { device } = gpu;
   const tokens = numbers(values.tokens);
-  const shapes = [...MATMUL_SHAPES, ...values.tiles.split(';').filter(Boolean).map(shapeOf)];
+  const shapes = [...MATMUL_SHAPES, ...values.tiles.split(';').filter(Boolean).map(tileShape)];
   const all: Row[] = [];
   const best: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
@@ -110,7 +113,7 @@ export async function tiles(args: string[]): Promise<void> {
           const us = await bench.measure(kernel, count, Number(values.repeats));
           rows.push({
             ...{ ...names, matrix: kind, rows: matrix.rows, cols: matrix.cols, tokens: count },
-            tile: textOf(shape),
+            tile: tileName(shape),
             groups: Math.ceil(matrix.rows / shape.rows) * Math.ceil(count / shape.tokens),
             us: us === null ? null : round(us),
             tflops: us === null ? null : round((2 * matrix.rows * matrix.cols * count) / us / 1e6),
@@ -234,21 +237,11 @@ function bestOf(rows: Row[], matrixRows: number, count: number): Row {
   right.sort((a, b) => Number(a.us) - Number(b.us));
   const isFor = ({ range: [least, most] }: MatmulRange) => least <= count && count <= most;
   const { shape } = matmulRanges(matrixRows).find(isFor)!;
-  const chosen = right.find(({ tile }) => tile === textOf(shape));
+  const chosen = right.find(({ tile }) => tile === tileName(shape));
   const [{ matrix, precision, cols }] = rows;
   const text = (row?: Row) => (row ? `${row.tile}: ${row.us} µs, ${row.tflops}` : null);
   return {
     ...{ matrix, precision, rows: matrixRows, cols, tokens: count, chosen: text(chosen) },
     ...Object.fromEntries(right.slice(0, BEST).map((row, i) => [`best ${i + 1}`, text(row)])),
   };
-}
-
-function shapeOf(text: string): MatmulShape {
-  const [rows, tokens, ownRows, ownTokens, depth, parts, prefetch] = numbers(text);
-  return { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: prefetch === 1 };
-}
-
-function textOf(shape: MatmulShape): string {
-  const { rows, tokens, ownRows, ownTokens, depth, parts, prefetch } = shape;
-  return [rows, tokens, ownRows, ownTokens, depth, parts, Number(prefetch)].join();
 }

@@ -6,14 +6,13 @@ import { buildModel, type Built } from './build';
 import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
-import type { MatmulShape } from './matmul';
 import { Model } from './model';
-import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
+import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
 import { allowed, fastest, tuningKey, type Tunings } from './tuning';
 
-export interface EngineOptions {
+export interface EngineOptions extends Tiling {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
   contextTokens?: number;
   /**
@@ -35,8 +34,6 @@ export interface EngineOptions {
   kernelSet?: KernelSet;
   /** How one row's product with a matrix is shared out, and that of a few; default: by kernel set. */
   matvec?: Partial<MatvecShapes>;
-  /** Tiles of every product with many rows; default: by the numbers of rows. */
-  matmul?: MatmulShape;
   /** Where the fastest shape is looked up, or kept when it is found out; not on software adapters. */
   tunings?: Tunings;
   /** Called with the share of the weights that is on the device, 0 to 1. */
@@ -73,7 +70,7 @@ export async function loadParts(
   const chunkTokens = options.chunkTokens ?? (set === 'software' ? FEW_ROWS : 512);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const maxBindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-  const { availableBytes = null, precision: choice = 'auto' } = options;
+  const { availableBytes = null, precision: choice = 'auto', matmul, tiledRows } = options;
   const memory = { availableBytes, maxBindingBytes };
   const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
 
@@ -87,7 +84,7 @@ export async function loadParts(
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: { one: known, ...options.matvec }, matmul: options.matmul },
+    kernels: { set, matvec: { one: known, ...options.matvec }, matmul, tiledRows },
   });
   const { plan, cache, weights } = built;
   let { model } = built;
@@ -95,7 +92,7 @@ export async function loadParts(
     // Should a driver not survive it, the next load has a shape and does not try again.
     await tunings.write(key, usual);
     const build = (one: MatvecShape) => {
-      const kernels = { set, matvec: { ...options.matvec, one }, matmul: options.matmul };
+      const kernels = { set, matvec: { ...options.matvec, one }, matmul, tiledRows };
       return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
     };
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);

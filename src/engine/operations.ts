@@ -9,7 +9,6 @@ import { Attention } from './attention';
 import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler, KernelSet } from './kernel';
-import type { MatmulShape } from './matmul';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import {
@@ -19,6 +18,7 @@ import {
   storedOutput,
   type Fragment,
   type MatvecShapes,
+  type Tiling,
 } from './products';
 import { FEW_ROWS, joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
@@ -28,11 +28,9 @@ import outputGluSource from '../../shaders/output_glu.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
 /** Which kernels run, and how products of few rows are shared out; default: by the set. */
-export interface KernelChoice {
+export interface KernelChoice extends Tiling {
   set: KernelSet;
   matvec?: Partial<MatvecShapes>;
-  /** Tiles of every product with many rows; default: by the numbers of rows. */
-  matmul?: MatmulShape;
 }
 
 /**
@@ -40,7 +38,6 @@ export interface KernelChoice {
  * join them in front of every product costs less than a further dispatch.
  */
 const JOINED_ROWS = 4;
-const joinsParts = (rows: number) => rows >= JOINED_ROWS;
 
 /** Compiles operations for one model on one device. */
 export class Operations {
@@ -58,7 +55,7 @@ export class Operations {
     compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
-    { set, matvec, matmul }: KernelChoice,
+    { set, matvec, ...tiling }: KernelChoice,
     step: GPUBuffer,
     rotation: GPUBuffer,
   ) {
@@ -69,7 +66,7 @@ export class Operations {
     const subgroups = set !== 'workgroup';
     const { device } = compiler;
     const { isSoftware } = this;
-    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec), matmul);
+    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec), tiling);
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }
@@ -115,7 +112,7 @@ export class Operations {
       const split = (rows: number) =>
         Promise.all([
           attention.split(layer, qkv, attendedParts, rows),
-          ...(joinsParts(rows) ? [attention.join(attendedParts, attended, rows)] : []),
+          ...(this.joinsParts(rows) ? [attention.join(attendedParts, attended, rows)] : []),
         ]);
       return { one: await split(1), few: split, many };
     }
@@ -133,7 +130,7 @@ export class Operations {
     const unfused = await this.product(matrix, attended, hidden, D, true);
     if (this.isSoftware) return unfused;
     const input = (rows: number) =>
-      this.isFused(projection) && !joinsParts(rows)
+      this.isFused(projection) && !this.joinsParts(rows)
         ? this.attention.merged(attendedParts, rows)
         : plainInput(attended, false);
     const store = storedOutput(hidden, pad8(D), true);
@@ -188,13 +185,20 @@ export class Operations {
     batch: () => Promise<Kernel[]> = () => Promise.resolve(many),
   ): Promise<Stage> {
     const compile = (rows: number) => this.products.fused(label, matrix, input(rows), output, rows);
-    const few = (rows: number) => (rows > FEW_ROWS ? batch() : compile(rows));
+    const few = (rows: number) => {
+      if (this.products.isTiled(rows)) return batch();
+      return compile(Math.min(rows, FEW_ROWS));
+    };
     return { one: await compile(1), few, many };
   }
 
   /** Few rows of a matrix in one piece take a fused kernel, but not where the GPU is a CPU. */
   private isFused(matrix: Matrix): boolean {
     return !this.isSoftware && matrix.pieces.length === 1;
+  }
+
+  private joinsParts(rows: number): boolean {
+    return rows >= JOINED_ROWS || this.products.isTiled(rows);
   }
 
   /** y = W x, or y += W x. `width` is the number of columns of y that count. */

@@ -23,6 +23,17 @@ export interface Fragment {
   bindings: Binding[];
 }
 
+/** From so many rows of branches on, products in tiles are faster; at most FEW_ROWS + 1. */
+const TILED_ROWS = 9;
+
+/** Products in tiles: each default is what is fast. */
+export interface Tiling {
+  /** Tiles of every product with many rows; default: by the numbers of rows. */
+  matmul?: MatmulShape;
+  /** Rows of branches from which on their products are in tiles: 2 to FEW_ROWS + 1. */
+  tiledRows?: number;
+}
+
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
 export interface MatvecShape {
   /** Invocations of a workgroup. */
@@ -78,23 +89,27 @@ export class Products {
   private readonly step: GPUBuffer;
   private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
-  private readonly tiles?: MatmulShape;
+  private readonly tiling: Tiling;
 
-  /** tiles: those of every product with many rows; default: by the numbers of rows. */
   constructor(
     compiler: KernelCompiler,
     config: ModelConfig,
     step: GPUBuffer,
     set: KernelSet,
     shapes: MatvecShapes,
-    tiles?: MatmulShape,
+    tiling: Tiling = {},
   ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
     this.set = set;
     this.shapes = shapes;
-    this.tiles = tiles;
+    this.tiling = tiling;
+  }
+
+  /** Whether so many rows of branches take plain products in tiles, rather than fused ones. */
+  isTiled(rows: number): boolean {
+    return this.set !== 'software' && rows >= (this.tiling.tiledRows ?? TILED_ROWS);
   }
 
   /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
@@ -121,7 +136,7 @@ export class Products {
     const ends = { x, y, stride, add, step: this.step };
     return Promise.all(
       matrix.pieces.flatMap((piece) =>
-        matmulRanges(piece.rows, this.tiles).map(({ shape, range }) =>
+        matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
           matmul(this.compiler, matrix, piece, ends, shape, range),
         ),
       ),

@@ -92,7 +92,7 @@ export class Vocabulary {
       return {
         one: [...(await product(1, true)), ...last],
         few: async (rows) => [
-          ...(await (rows > FEW_ROWS ? batch() : product(rows, false))),
+          ...(await (this.products.isTiled(rows) ? batch() : product(rows, false))),
           ...every,
         ],
         many: [],

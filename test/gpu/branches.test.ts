@@ -24,6 +24,16 @@ const CASES: { name: string; options: EngineOptions; count: number; promptTokens
   { name: 'groups', options: { kernelSet: 'subgroup', maxWeightBytes: 10_000 }, count: 2 },
   // Parts of attention joined once; products in tiles; a row more than a tile has tokens.
   { name: 'cla', options: { kernelSet: 'subgroup' }, count: 7 },
+  // Fifteen products of a unit, dealt out to eight lanes in two turns.
+  {
+    name: 'cla',
+    options: {
+      kernelSet: 'subgroup',
+      matvec: { few: { lanes: 64, units: 3, pairs: 3, depth: 2 } },
+    },
+    count: 5,
+  },
+  { name: 'cla', options: { kernelSet: 'subgroup', tiledRows: 3 }, count: 3 },
   { name: 'cla', options: { kernelSet: 'subgroup' }, count: 9, promptTokens: 300 },
   { name: 'windows', options: { kernelSet: 'workgroup' }, count: 17 },
   { name: 'sandwich-middle', options: { kernelSet: 'subgroup' }, count: 33 },
