@@ -29,7 +29,7 @@ export interface MatmulShape {
 /**
  * Shapes from the largest tile to the smallest. A large one loads less for each multiply-add; of a
  * small one there are more, for a problem that would leave processors idle.
- * CHOOSE: by `bench tiles` on a GPU. All fit the 16 KiB that every device has.
+ * `bench tiles` measures them; not yet chosen by it. All fit the 16 KiB that every device has.
  */
 export const MATMUL_SHAPES: readonly MatmulShape[] = [
   { rows: 128, tokens: 128, ownRows: 8, ownTokens: 8, depth: 2, parts: 1, prefetch: true },
