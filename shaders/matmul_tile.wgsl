@@ -23,9 +23,11 @@ const PART_DEPTH = DEPTH / PARTS;
 const_assert OWN_ROWS % 4u == 0u && OWN_TOKENS % 4u == 0u;
 const_assert TILE_ROWS % OWN_ROWS == 0u && TILE_TOKENS % OWN_TOKENS == 0u && DEPTH % PARTS == 0u;
 
-/// A load is four rows (or tokens) of one block; so many an invocation makes for a slab.
+/// A load is four rows of one block of w, or four tokens of half a block of x; so many an invocation
+/// makes for a slab.
 const W_LOADS = ROW_QUADS * DEPTH;
-const X_LOADS = TOKEN_QUADS * DEPTH;
+const X_DEPTH = DEPTH * 2u;
+const X_LOADS = TOKEN_QUADS * X_DEPTH;
 const W_TURNS = (W_LOADS + LANES - 1u) / LANES;
 const X_TURNS = (X_LOADS + LANES - 1u) / LANES;
 
@@ -35,16 +37,17 @@ const X_BEGIN = 8u * DEPTH * ROW_QUADS;
 const MEETING = (PARTS - 1u) * TILE_LANES;
 var<workgroup> tile: array<vec4f, max(8u * DEPTH * (ROW_QUADS + TOKEN_QUADS), 4u * MEETING)>;
 
-// Blocks are written next to one another, 8 columns apart, which would be the same memory banks: so
-// each block has its quads in another order, quad ^ swizzle, within runs of a power of two.
+// Neighbours write the same quad of neighbouring blocks, whose columns would be in the same memory
+// banks: so each block has its quads in another order, quad ^ turn, within runs of a power of two.
 const W_RUN = ROW_QUADS & (~ROW_QUADS + 1u);
 const X_RUN = TOKEN_QUADS & (~TOKEN_QUADS + 1u);
-fn swizzle(block: u32, run: u32) -> u32 { return (block * max(1u, 8u / DEPTH)) & (run - 1u); }
+fn w_turn(block: u32) -> u32 { return (block * max(1u, 8u / DEPTH)) & (W_RUN - 1u); }
+fn x_turn(half_block: u32) -> u32 { return (half_block * max(1u, 8u / X_DEPTH)) & (X_RUN - 1u); }
 
 /// What an invocation has loaded of a slab, as it was in memory.
 struct Slab {
   w: array<array<Raw8, 4>, W_TURNS>,
-  x: array<array<mat2x4f, 4>, X_TURNS>,
+  x: array<mat4x4f, X_TURNS>,
 }
 
 fn w_row(first: u32, load: u32, i: u32) -> u32 {
@@ -64,33 +67,28 @@ fn fetch(slab: ptr<function, Slab>, first_row: u32, first_token: u32, first_bloc
   }
   for (var turn = 0u; turn < X_TURNS; turn++) {
     let load = turn * LANES + LANES - 1u - lane;
-    let block = min(first_block + load % DEPTH, BLOCKS - 1u);
     if (load < X_LOADS) {
-      for (var i = 0u; i < 4u; i++) {
-        let token = min(first_token + load / DEPTH * 4u + i, step.count - 1u);
-        let at = (token * BLOCKS + block) * 2u;
-        (*slab).x[turn][i] = mat2x4f(x[at], x[at + 1u]);
-      }
+      let column = min(first_block * 2u + load % X_DEPTH, BLOCKS * 2u - 1u);
+      let token = first_token + load / X_DEPTH * 4u;
+      let last = step.count - 1u;
+      (*slab).x[turn] = mat4x4f(
+        x[min(token, last) * BLOCKS * 2u + column],
+        x[min(token + 1u, last) * BLOCKS * 2u + column],
+        x[min(token + 2u, last) * BLOCKS * 2u + column],
+        x[min(token + 3u, last) * BLOCKS * 2u + column],
+      );
     }
   }
 }
 
-/// Writes 8 columns of four rows, turned round, `pitch` apart; zeros where they are past the end.
-fn put(at: u32, pitch: u32, rows: array<mat2x4f, 4>, inside: bool) {
-  var low = transpose(mat4x4f(rows[0][0], rows[1][0], rows[2][0], rows[3][0]));
-  var high = transpose(mat4x4f(rows[0][1], rows[1][1], rows[2][1], rows[3][1]));
-  if (BLOCKS % DEPTH > 0u && !inside) {
-    low = mat4x4f();
-    high = mat4x4f();
-  }
-  tile[at] = low[0];
-  tile[at + pitch] = low[1];
-  tile[at + pitch * 2u] = low[2];
-  tile[at + pitch * 3u] = low[3];
-  tile[at + pitch * 4u] = high[0];
-  tile[at + pitch * 5u] = high[1];
-  tile[at + pitch * 6u] = high[2];
-  tile[at + pitch * 7u] = high[3];
+/// Writes 4 columns of four rows (or tokens), turned round, `pitch` apart; zeros past the end.
+fn put(at: u32, pitch: u32, rows: mat4x4f, inside: bool) {
+  var columns = transpose(rows);
+  if (BLOCKS % DEPTH > 0u && !inside) { columns = mat4x4f(); }
+  tile[at] = columns[0];
+  tile[at + pitch] = columns[1];
+  tile[at + pitch * 2u] = columns[2];
+  tile[at + pitch * 3u] = columns[3];
 }
 
 fn unpack(slab: ptr<function, Slab>, first_row: u32, first_block: u32, lane: u32) {
@@ -103,16 +101,20 @@ fn unpack(slab: ptr<function, Slab>, first_row: u32, first_block: u32, lane: u32
       for (var i = 0u; i < 4u; i++) {
         rows[i] = unpack8((*slab).w[turn][i], w_row(first_row, load, i), global_block);
       }
-      let at = block * 8u * ROW_QUADS + ((load / DEPTH) ^ swizzle(block, W_RUN));
-      put(at, ROW_QUADS, rows, first_block + block < BLOCKS);
+      let at = block * 8u * ROW_QUADS + ((load / DEPTH) ^ w_turn(block));
+      let inside = first_block + block < BLOCKS;
+      let low = mat4x4f(rows[0][0], rows[1][0], rows[2][0], rows[3][0]);
+      let high = mat4x4f(rows[0][1], rows[1][1], rows[2][1], rows[3][1]);
+      put(at, ROW_QUADS, low, inside);
+      put(at + 4u * ROW_QUADS, ROW_QUADS, high, inside);
     }
   }
   for (var turn = 0u; turn < X_TURNS; turn++) {
     let load = turn * LANES + LANES - 1u - lane;
-    let block = load % DEPTH;
+    let half_block = load % X_DEPTH;
     if (load < X_LOADS) {
-      let at = X_BEGIN + block * 8u * TOKEN_QUADS + ((load / DEPTH) ^ swizzle(block, X_RUN));
-      put(at, TOKEN_QUADS, (*slab).x[turn], first_block + block < BLOCKS);
+      let at = X_BEGIN + half_block * 4u * TOKEN_QUADS + ((load / X_DEPTH) ^ x_turn(half_block));
+      put(at, TOKEN_QUADS, (*slab).x[turn], first_block + half_block / 2u < BLOCKS);
     }
   }
 }
@@ -121,17 +123,18 @@ fn unpack(slab: ptr<function, Slab>, first_row: u32, first_block: u32, lane: u32
 alias Sums = array<array<mat4x4f, OWN_ROW_QUADS>, OWN_TOKEN_QUADS>;
 
 fn multiply(sums: ptr<function, Sums>, part: u32, row_lane: u32, token_lane: u32) {
-  for (var block = part * PART_DEPTH; block < (part + 1u) * PART_DEPTH; block++) {
-    let w_turn = swizzle(block, W_RUN);
-    let x_turn = swizzle(block, X_RUN);
-    for (var column = block * 8u; column < block * 8u + 8u; column++) {
+  let end = (part + 1u) * PART_DEPTH * 2u;
+  for (var half_block = part * PART_DEPTH * 2u; half_block < end; half_block++) {
+    let w_order = w_turn(half_block / 2u);
+    let x_order = x_turn(half_block);
+    for (var column = half_block * 4u; column < half_block * 4u + 4u; column++) {
       var w: array<vec4f, OWN_ROW_QUADS>;
       for (var i = 0u; i < OWN_ROW_QUADS; i++) {
-        w[i] = tile[column * ROW_QUADS + ((row_lane + i * ROW_LANES) ^ w_turn)];
+        w[i] = tile[column * ROW_QUADS + ((row_lane + i * ROW_LANES) ^ w_order)];
       }
       for (var j = 0u; j < OWN_TOKEN_QUADS; j++) {
         let at = X_BEGIN + column * TOKEN_QUADS;
-        let v = tile[at + ((token_lane + j * TOKEN_LANES) ^ x_turn)];
+        let v = tile[at + ((token_lane + j * TOKEN_LANES) ^ x_order)];
         for (var i = 0u; i < OWN_ROW_QUADS; i++) {
           (*sums)[j][i] += mat4x4f(w[i] * v.x, w[i] * v.y, w[i] * v.z, w[i] * v.w);
         }
