@@ -6,13 +6,14 @@
  * another: gbPerSecond is the bytes of all weights divided by the time of a token. With `--branches`
  * also the time of a step of so many alternatives, and its ratio to a token alone. With `--tuned` the
  * products are shared out as the engine finds out to be fastest; `--few 64,2,1,1` says lanes, units,
- * pairs and depth of those for alternatives.
+ * pairs and depth of those for alternatives, `--tiled-rows 4` from how many on they are in tiles, `--tile`
+ * which tiles all those take, as the benchmark "tiles" names them.
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
 import type { Tuning, Tunings } from '../src/engine/tuning';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
-import { madeUp, matvecShape, modelOptions } from './shapes';
+import { madeUp, matvecShape, modelOptions, tileShape } from './shapes';
 import { Trace } from './trace';
 
 /** What is measured at each length. */
@@ -38,6 +39,8 @@ export async function decode(args: string[]): Promise<void> {
       chunk: { type: 'string' },
       tuned: { type: 'boolean', default: false },
       few: { type: 'string' },
+      'tiled-rows': { type: 'string' },
+      tile: { type: 'string' },
       repeats: { type: 'string', default: '5' },
     },
   });
@@ -58,6 +61,8 @@ export async function decode(args: string[]): Promise<void> {
       chunkTokens: values.chunk === undefined ? undefined : Number(values.chunk),
       tunings: values.tuned ? tunings : undefined,
       matvec: values.few === undefined ? undefined : { few: matvecShape(values.few) },
+      tiledRows: values['tiled-rows'] === undefined ? undefined : Number(values['tiled-rows']),
+      matmul: values.tile === undefined ? undefined : tileShape(values.tile),
       contextTokens: Math.max(...lengths) + (work.steps + 1) * Math.max(1, work.branches),
     });
     const dispatches = (await trace.of(() => engine.prefill([1]))).length;
@@ -66,13 +71,19 @@ export async function decode(args: string[]): Promise<void> {
       rows.push({
         ...{ ...names, tokens, dispatches },
         ...(values.tuned ? tunings.row : {}),
-        ...(values.few === undefined ? {} : { few: values.few }),
+        ...named({ few: values.few, tiledRows: values['tiled-rows'], tile: values.tile }),
         ...measured,
       });
     }
     engine.dispose();
   }
   report('decode', deviceName(gpu), rows);
+}
+
+/** Those options that were given. */
+function named(options: Record<string, string | undefined>): Record<string, string> {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Record<string, string>;
 }
 
 /** Keeps what tuning found out for one load, and how long that took: between its two writings. */

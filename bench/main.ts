@@ -15,6 +15,7 @@ import { replay } from './replay';
 import { resident } from './resident';
 import { shapes } from './shapes';
 import { sweep } from './sweep';
+import { tiles } from './tiles';
 import { trim } from './trim';
 
 const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
@@ -32,6 +33,7 @@ const benchmarks = new Map<string, (args: string[]) => Promise<void> | void>([
   ['resident', resident],
   ['shapes', shapes],
   ['sweep', sweep],
+  ['tiles', tiles],
   ['trim', trim],
 ]);
 

@@ -1,4 +1,5 @@
 /** Models that benchmarks run with random weights: their shapes, as fields of config.json, and layouts. */
+import type { MatmulShape } from '../src/engine/matmul';
 import type { MatvecShape } from '../src/engine/products';
 import type { TensorSource } from '../src/model/source';
 import type { PrecisionChoice } from '../src/protocol';
@@ -121,6 +122,18 @@ export function* madeUp(values: Record<keyof typeof modelOptions, string>): Gene
 export function matvecShape(option: string): MatvecShape {
   const [lanes, units, pairs, depth] = numbers(option);
   return { lanes, units, pairs, depth };
+}
+
+/** '64,64,8,4,4,2,1': rows, tokens, rows and tokens of an invocation, depth, parts, 1 for prefetch. */
+export function tileShape(option: string): MatmulShape {
+  const [rows, tokens, ownRows, ownTokens, depth, parts, prefetch] = numbers(option);
+  return { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: prefetch === 1 };
+}
+
+/** The same as text. */
+export function tileName(shape: MatmulShape): string {
+  const { rows, tokens, ownRows, ownTokens, depth, parts, prefetch } = shape;
+  return [rows, tokens, ownRows, ownTokens, depth, parts, Number(prefetch)].join();
 }
 
 /** `shapes`: every shape in every layout, as JSON lines for tools in other languages. */

@@ -1,6 +1,6 @@
 // Weight rows stored as int8 with one f16 scale for 32 consecutive columns: w = q * scale.
 // weights: i8 [rows][cols], four to a word; scales: f16 [rows][cols / 32], two to a word.
-// cols is a multiple of 32, BLOCKS = cols / 8.
+// cols is a multiple of 32.
 alias Raw = vec2u;
 @group(0) @binding(0) var<storage, read> weights: array<Raw>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
@@ -14,10 +14,3 @@ fn unpack8(raw: Raw) -> mat2x4f {
 
 /// The scale of four blocks.
 fn scale8(group: u32) -> f32 { return unpack2x16float(scales[group / 2u])[group % 2u]; }
-
-fn scale_of(row: u32, block: u32) -> f32 { return scale8((row * BLOCKS + block) / 4u); }
-
-/// Columns [8 * block, 8 * block + 8) of a row without their scale, as two vec4.
-fn load8_unscaled(row: u32, block: u32) -> mat2x4f { return unpack8(raw8(row * BLOCKS + block)); }
-
-fn load8(row: u32, block: u32) -> mat2x4f { return load8_unscaled(row, block) * scale_of(row, block); }

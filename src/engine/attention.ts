@@ -9,7 +9,9 @@ import type { Constants, Kernel, KernelCompiler } from './kernel';
 import type { Fragment } from './products';
 import attendSource from '../../shaders/attend.wgsl';
 import attendSplitSource from '../../shaders/attend_split.wgsl';
+import emitRowsSource from '../../shaders/emit_rows.wgsl';
 import inputMergeSource from '../../shaders/input_merge.wgsl';
+import joinPartsSource from '../../shaders/join_parts.wgsl';
 import outputKvSource from '../../shaders/output_kv.wgsl';
 import outputNoKvSource from '../../shaders/output_no_kv.wgsl';
 import outputQkvSource from '../../shaders/output_qkv.wgsl';
@@ -116,6 +118,30 @@ export class Attention {
       },
       bindings: [read(2, parts)],
     };
+  }
+
+  /** The same as rows of their own: f32 [T][H * K]. */
+  join(parts: GPUBuffer, output: GPUBuffer, rows: number): Promise<Kernel> {
+    const { source, constants, bindings } = this.merged(parts, rows);
+    const blocks = (this.config.heads * this.config.headDim) / 8;
+    return this.compiler.compile({
+      label: 'join parts',
+      source: [stepSource, ...source, joinPartsSource],
+      constants: { ...constants, BLOCKS: blocks },
+      bindings: [...bindings, write(4, output), uniformStep(8, this.step)],
+      workgroups: ({ count }) => [Math.ceil(blocks / 64), count, 1],
+    });
+  }
+
+  /** `projected` for a product with `columns` columns that is finished, of any number of rows. */
+  emitted({ source, constants, bindings }: Fragment, columns: number): Promise<Kernel> {
+    return this.compiler.compile({
+      label: 'rotate and store',
+      source: [stepSource, ...source, emitRowsSource],
+      constants: { ...constants, PAIR_COUNT: columns / 2 },
+      bindings: [...bindings, uniformStep(8, this.step)],
+      workgroups: ({ count }) => [Math.ceil(columns / 2 / 64), count, 1],
+    });
   }
 
   /** Attention of any number of rows whose queries are not yet rotated, `tokens` of them together. */

@@ -9,7 +9,7 @@ import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
-import { FEW_ROWS, joined, type Stage } from './stage';
+import { BATCH_ROWS, joined, type Stage } from './stage';
 import { packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 export interface ForwardOptions {
@@ -129,7 +129,7 @@ export class Forward {
 
   /** Compiles what so many branches take, and says which tokens they begin with. */
   async prepareBranches({ start, slots }: BranchLayout, firsts: readonly number[]): Promise<void> {
-    const together = Math.min(firsts.length, FEW_ROWS);
+    const together = Math.min(firsts.length, BATCH_ROWS);
     if (!this.few.has(together)) this.few.set(together, await this.everything.few(together));
     firsts.forEach((first, branch) => this.writeSequence(start + branch * slots, [first]));
   }
@@ -144,7 +144,7 @@ export class Forward {
     step: number,
     steps: number,
   ): Promise<number[][]> {
-    const kernels = this.few.get(Math.min(count, FEW_ROWS))!;
+    const kernels = this.few.get(Math.min(count, BATCH_ROWS))!;
     const position = start + step;
     this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from, 0]));
     for (let i = 0; i < steps; i++) {

@@ -7,13 +7,13 @@ import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
 import { Model } from './model';
-import { matvecShapes, type MatvecShape, type MatvecShapes } from './products';
+import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
 import { Resident, type ResidentShape } from './resident';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
 import { allowed, fastest, fastestResident, tuningKey, type Tunings } from './tuning';
 
-export interface EngineOptions {
+export interface EngineOptions extends Tiling {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
   contextTokens?: number;
   /**
@@ -76,7 +76,7 @@ export async function loadParts(
   const chunkTokens = options.chunkTokens ?? (set === 'software' ? FEW_ROWS : 512);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const maxBindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-  const { availableBytes = null, precision: choice = 'auto' } = options;
+  const { availableBytes = null, precision: choice = 'auto', matmul, tiledRows } = options;
   const memory = { availableBytes, maxBindingBytes };
   const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
 
@@ -90,7 +90,7 @@ export async function loadParts(
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: { one: known?.matvec, ...options.matvec } },
+    kernels: { set, matvec: { one: known?.matvec, ...options.matvec }, matmul, tiledRows },
   });
   const { plan, cache, weights } = built;
   let { model } = built;
@@ -100,19 +100,14 @@ export async function loadParts(
     // Should a driver not survive it, the next load has a shape and does not try again.
     await tunings.write(key, { matvec: usual, resident: null });
     const build = (one: MatvecShape) => {
-      const kernels = { set, matvec: { ...options.matvec, one } };
+      const kernels = { set, matvec: { ...options.matvec, one }, matmul, tiledRows };
       return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
     };
     const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
     model = tuned.model;
-    const resident = await fastestResident(
-      gpu,
-      cache,
-      config,
-      model,
-      buildResident,
-      options.signal,
-    );
+    const resident = info.software
+      ? null
+      : await fastestResident(gpu, cache, config, model, buildResident, options.signal);
     await tunings.write(key, { matvec: tuned.shape, resident });
   }
   const wanted: EngineOptions['resident'] | null = options.resident ?? known?.resident;

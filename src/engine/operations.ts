@@ -18,6 +18,7 @@ import {
   storedOutput,
   type Fragment,
   type MatvecShapes,
+  type Tiling,
 } from './products';
 import { FEW_ROWS, joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
@@ -27,10 +28,16 @@ import outputGluSource from '../../shaders/output_glu.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
 /** Which kernels run, and how products of few rows are shared out; default: by the set. */
-export interface KernelChoice {
+export interface KernelChoice extends Tiling {
   set: KernelSet;
   matvec?: Partial<MatvecShapes>;
 }
+
+/**
+ * From so many rows on the parts of attention are joined once, by a kernel of its own: of fewer, to
+ * join them in front of every product costs less than a further dispatch.
+ */
+const JOINED_ROWS = 4;
 
 /** Compiles operations for one model on one device. */
 export class Operations {
@@ -48,7 +55,7 @@ export class Operations {
     compiler: KernelCompiler,
     config: ModelConfig,
     cache: KvCache,
-    { set, matvec }: KernelChoice,
+    { set, matvec, ...tiling }: KernelChoice,
     step: GPUBuffer,
     rotation: GPUBuffer,
   ) {
@@ -59,7 +66,7 @@ export class Operations {
     const subgroups = set !== 'workgroup';
     const { device } = compiler;
     const { isSoftware } = this;
-    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec));
+    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec), tiling);
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }
@@ -86,7 +93,11 @@ export class Operations {
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
     const input = normedInput(hidden, weight);
-    return this.fused('project', matrix, () => input, output, unfused.many);
+    const batch = async () => [
+      ...joined(stages.slice(0, 2)).many,
+      await attention.emitted(output, matrix.rows),
+    ];
+    return this.fused('project', matrix, () => input, output, unfused.many, batch);
   }
 
   /** Attention of a layer over the keys and values that it reads, after `project`. */
@@ -98,9 +109,11 @@ export class Operations {
     const { attention } = this;
     const many = [await attention.whole(layer, qkv, attended)];
     if (this.isFused(projection)) {
-      const split = async (rows: number) => [
-        await attention.split(layer, qkv, attendedParts, rows),
-      ];
+      const split = (rows: number) =>
+        Promise.all([
+          attention.split(layer, qkv, attendedParts, rows),
+          ...(this.joinsParts(rows) ? [attention.join(attendedParts, attended, rows)] : []),
+        ]);
       return { one: await split(1), few: split, many };
     }
     const single = [await attention.whole(layer, qkv, attended, 1)];
@@ -117,7 +130,7 @@ export class Operations {
     const unfused = await this.product(matrix, attended, hidden, D, true);
     if (this.isSoftware) return unfused;
     const input = (rows: number) =>
-      this.isFused(projection)
+      this.isFused(projection) && !this.joinsParts(rows)
         ? this.attention.merged(attendedParts, rows)
         : plainInput(attended, false);
     const store = storedOutput(hidden, pad8(D), true);
@@ -159,21 +172,33 @@ export class Operations {
     return this.fused('down', matrix, () => input, store, unfused.many);
   }
 
-  /** A product with what is before and after it in one kernel, for one row and for a few. */
+  /**
+   * A product with what is before and after it in one kernel, for one row and for a few; `batch` is
+   * for more rows than those.
+   */
   private async fused(
     label: string,
     matrix: Matrix,
     input: (rows: number) => Fragment,
     output: Fragment,
     many: Kernel[],
+    batch: () => Promise<Kernel[]> = () => Promise.resolve(many),
   ): Promise<Stage> {
     const compile = (rows: number) => this.products.fused(label, matrix, input(rows), output, rows);
-    return { one: await compile(1), few: compile, many };
+    const few = (rows: number) => {
+      if (this.products.isTiled(rows)) return batch();
+      return compile(Math.min(rows, FEW_ROWS));
+    };
+    return { one: await compile(1), few, many };
   }
 
   /** Few rows of a matrix in one piece take a fused kernel, but not where the GPU is a CPU. */
   private isFused(matrix: Matrix): boolean {
     return !this.isSoftware && matrix.pieces.length === 1;
+  }
+
+  private joinsParts(rows: number): boolean {
+    return rows >= JOINED_ROWS || this.products.isTiled(rows);
   }
 
   /** y = W x, or y += W x. `width` is the number of columns of y that count. */

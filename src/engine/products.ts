@@ -7,9 +7,9 @@
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
+import { matmul, matmulRanges, type MatmulShape } from './matmul';
 import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
-import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSoftwareSource from '../../shaders/matvec_software.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
@@ -23,8 +23,16 @@ export interface Fragment {
   bindings: Binding[];
 }
 
-/** Rows of a matrix, and tokens, of a workgroup of matmul_tile.wgsl: four times its SIDE. */
-const MATMUL_TILE = 32;
+/** From so many rows of branches on, products in tiles are faster; at most FEW_ROWS + 1. */
+const TILED_ROWS = 9;
+
+/** Products in tiles: each default is what is fast. */
+export interface Tiling {
+  /** Tiles of every product with many rows; default: by the numbers of rows. */
+  matmul?: MatmulShape;
+  /** Rows of branches from which on their products are in tiles: 2 to FEW_ROWS + 1. */
+  tiledRows?: number;
+}
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
 export interface MatvecShape {
@@ -81,6 +89,7 @@ export class Products {
   private readonly step: GPUBuffer;
   private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
+  private readonly tiling: Tiling;
 
   constructor(
     compiler: KernelCompiler,
@@ -88,12 +97,19 @@ export class Products {
     step: GPUBuffer,
     set: KernelSet,
     shapes: MatvecShapes,
+    tiling: Tiling = {},
   ) {
     this.compiler = compiler;
     this.config = config;
     this.step = step;
     this.set = set;
     this.shapes = shapes;
+    this.tiling = tiling;
+  }
+
+  /** Whether so many rows of branches take plain products in tiles, rather than fused ones. */
+  isTiled(rows: number): boolean {
+    return this.set !== 'software' && rows >= (this.tiling.tiledRows ?? TILED_ROWS);
   }
 
   /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
@@ -109,7 +125,7 @@ export class Products {
     );
   }
 
-  /** y = W x, or y += W x, for any number of rows. */
+  /** y = W x, or y += W x, for any number of rows: of the kernels, those of a number run. */
   plain(
     matrix: Matrix,
     x: GPUBuffer,
@@ -117,26 +133,14 @@ export class Products {
     stride: number,
     add: boolean,
   ): Promise<Kernel[]> {
-    const compile = (piece: Piece) =>
-      this.compiler.compile({
-        label: 'matmul',
-        source: [WEIGHT_SOURCES[matrix.dtype], stepSource, matmulTileSource],
-        constants: {
-          BLOCKS: matrix.cols / 8,
-          ROWS: piece.rows,
-          ROW_OFFSET: piece.rowOffset,
-          Y_STRIDE: stride,
-          ADD: add,
-          TILE: MATMUL_TILE,
-        },
-        bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, this.step)],
-        workgroups: ({ count }) => [
-          Math.ceil(piece.rows / MATMUL_TILE),
-          Math.ceil(count / MATMUL_TILE),
-          1,
-        ],
-      });
-    return Promise.all(matrix.pieces.map(compile));
+    const ends = { x, y, stride, add, step: this.step };
+    return Promise.all(
+      matrix.pieces.flatMap((piece) =>
+        matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
+          matmul(this.compiler, matrix, piece, ends, shape, range),
+        ),
+      ),
+    );
   }
 
   private matvec(

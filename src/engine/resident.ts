@@ -16,7 +16,7 @@ import {
 import type { Model } from './model';
 import { embeddingOf, headWeights, layerWeights, type LayerWeights } from './parameters';
 import { isQuantized, type WeightType } from './precision';
-import { WEIGHT_SOURCES, type Matrix, type WeightLoader } from './weights';
+import { WEIGHT_FORMATS, type Matrix, type WeightLoader } from './weights';
 import attendSource from '../../shaders/resident_attend.wgsl';
 import exchangeSource from '../../shaders/resident_exchange.wgsl';
 import headSource from '../../shaders/resident_head.wgsl';
@@ -103,9 +103,7 @@ export class Resident {
       directives: 'enable subgroups;\nrequires subgroup_id;\ndiagnostic(off, subgroup_uniformity);',
       source: [
         isQuantized(dtype) ? '' : WORDS_SOURCE,
-        // Places are told outright.
-        'const BLOCKS = 0u;',
-        WEIGHT_SOURCES[dtype],
+        WEIGHT_FORMATS[dtype],
         stepSource,
         exchangeSource,
         residentSource,

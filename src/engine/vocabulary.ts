@@ -5,7 +5,7 @@ import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range 
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import { plainInput, storedOutput, weightBindings, type Products } from './products';
-import { same, type Stage } from './stage';
+import { FEW_ROWS, same, type Stage } from './stage';
 import { WEIGHT_SOURCES, type Matrix } from './weights';
 import advanceSource from '../../shaders/advance.wgsl';
 import argmaxSource from '../../shaders/argmax.wgsl';
@@ -85,9 +85,16 @@ export class Vocabulary {
     if (!this.isSoftware) {
       const product = (rows: number, oneRow: boolean) =>
         this.products.fused('head', matrix, normedInput(hidden, weight, oneRow), store, rows);
+      const batch = async () => [
+        await norm(this.compiler, this.config, this.step, { h: hidden, weight, x: normed }),
+        ...(await this.products.plain(matrix, normed, logits, stride, false)),
+      ];
       return {
         one: [...(await product(1, true)), ...last],
-        few: async (rows) => [...(await product(rows, false)), ...every],
+        few: async (rows) => [
+          ...(await (this.products.isTiled(rows) ? batch() : product(rows, false))),
+          ...every,
+        ],
         many: [],
       };
     }
@@ -97,7 +104,11 @@ export class Vocabulary {
     const normOf = (oneRow: boolean) => norm(this.compiler, this.config, this.step, rows, oneRow);
     return {
       one: [await normOf(true), ...(await product(1)), ...last],
-      few: async (count) => [await normOf(false), ...(await product(count)), ...every],
+      few: async (count) => [
+        await normOf(false),
+        ...(await product(Math.min(count, FEW_ROWS))),
+        ...every,
+      ],
       many: [],
     };
   }

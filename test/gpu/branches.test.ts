@@ -22,6 +22,23 @@ const CASES: { name: string; options: EngineOptions; count: number; promptTokens
   // More positions than four workgroups take at a time.
   { name: 'cla', options: { kernelSet: 'subgroup' }, count: 3, promptTokens: 700 },
   { name: 'groups', options: { kernelSet: 'subgroup', maxWeightBytes: 10_000 }, count: 2 },
+  // Parts of attention joined once; products in tiles; a row more than a tile has tokens.
+  { name: 'cla', options: { kernelSet: 'subgroup' }, count: 7 },
+  // Fifteen products of a unit, dealt out to eight lanes in two turns.
+  {
+    name: 'cla',
+    options: {
+      kernelSet: 'subgroup',
+      matvec: { few: { lanes: 64, units: 3, pairs: 3, depth: 2 } },
+    },
+    count: 5,
+  },
+  { name: 'cla', options: { kernelSet: 'subgroup', tiledRows: 3 }, count: 3 },
+  { name: 'cla', options: { kernelSet: 'subgroup' }, count: 9, promptTokens: 300 },
+  { name: 'windows', options: { kernelSet: 'workgroup' }, count: 17 },
+  { name: 'sandwich-middle', options: { kernelSet: 'subgroup' }, count: 33 },
+  { name: 'cla', options: { kernelSet: 'subgroup', maxWeightBytes: 10_000 }, count: 17 },
+  { name: 'cla', options: { kernelSet: 'software' }, count: 17 },
 ];
 
 describe('branches', function () {
@@ -36,7 +53,8 @@ describe('branches', function () {
     it(`${count} of ${name} after ${promptTokens}, ${JSON.stringify(options)}: same tokens as each alone`, async () => {
       const checkpoint = await openCheckpoint(join('test/fixtures/goldens', name));
       const engine = await Engine.load(gpu, checkpoint, {
-        contextTokens: promptTokens + 59,
+        contextTokens: promptTokens + Math.max(59, count * TOKENS),
+        chunkTokens: 64,
         ...options,
       });
       try {
