@@ -107,17 +107,22 @@ export async function tiles(args: string[]): Promise<void> {
       const matrix = await weights.matrix(TENSORS[kind].map((name) => `model.layers.0.${name}`));
       const bench = new MatrixBench(device, matrix, Math.max(...tokens));
       const rows: Row[] = [];
-      for (const shape of shapes.filter((shape) => fits(shape, device))) {
-        const kernel = await bench.compile(shape);
-        for (const count of tokens) {
-          const us = await bench.measure(kernel, count, Number(values.repeats));
+      const kernels = await Promise.all(
+        shapes
+          .filter((shape) => fits(shape, device))
+          .map(async (shape) => ({ shape, kernel: await bench.compile(shape) })),
+      );
+      for (const count of tokens) {
+        await bench.expect(count);
+        for (const { shape, kernel } of kernels) {
+          const us = kernel && (await bench.measure(kernel, count, Number(values.repeats)));
           rows.push({
             ...{ ...names, matrix: kind, rows: matrix.rows, cols: matrix.cols, tokens: count },
             tile: tileName(shape),
             groups: Math.ceil(matrix.rows / shape.rows) * Math.ceil(count / shape.tokens),
             us: us === null ? null : round(us),
             tflops: us === null ? null : round((2 * matrix.rows * matrix.cols * count) / us / 1e6),
-            verdict: us === null ? 'WRONG' : '',
+            verdict: us === null ? (kernel ? 'WRONG' : 'DOES NOT COMPILE') : '',
           });
         }
       }
@@ -180,22 +185,28 @@ class MatrixBench {
     });
   }
 
-  compile(shape: MatmulShape): Promise<Kernel> {
-    return matmul(this.compiler, this.matrix, this.matrix.pieces[0], this.ends, shape);
+  /** Null, and the reason on the console, where a device refuses it. */
+  async compile(shape: MatmulShape): Promise<Kernel | null> {
+    try {
+      return await matmul(this.compiler, this.matrix, this.matrix.pieces[0], this.ends, shape);
+    } catch (error) {
+      console.error(tileName(shape), error);
+      return null;
+    }
+  }
+
+  /** From now on products are with so many tokens. */
+  async expect(count: number): Promise<void> {
+    this.device.queue.writeBuffer(this.ends.step, 0, new Uint32Array([0, count, 0, 0, 0, 0]));
+    await this.run(await this.plain, count, 1);
   }
 
   /** Least microseconds of a product, or null where it is wrong. */
   async measure(kernel: Kernel, count: number, repeats: number): Promise<number | null> {
-    const { device, ends } = this;
-    device.queue.writeBuffer(ends.step, 0, new Uint32Array([0, count, 0, 0, 0, 0]));
-    const rows = { count, end: count };
-    const run = (it: Kernel, times: number) =>
-      timeDispatch(device, { ...it, workgroups: it.workgroups(rows) }, times);
-    await run(await this.plain, 1);
-    await run(kernel, 1);
+    await this.run(kernel, count, 1);
     if ((await this.error(count)) > TOLERANCE) return null;
     let ns = Infinity;
-    for (let i = 0; i < 3; i++) ns = Math.min(ns, await run(kernel, repeats));
+    for (let i = 0; i < 3; i++) ns = Math.min(ns, await this.run(kernel, count, repeats));
     return ns / 1000;
   }
 
@@ -203,6 +214,12 @@ class MatrixBench {
     const { x, y, step } = this.ends;
     for (const buffer of [x, y, step, this.expected]) buffer.destroy();
     this.readback.dispose();
+  }
+
+  /** Nanoseconds of a dispatch. */
+  private run(kernel: Kernel, count: number, times: number): Promise<number> {
+    const workgroups = kernel.workgroups({ count, end: count });
+    return timeDispatch(this.device, { ...kernel, workgroups }, times);
   }
 
   /** Of the first tokens and of the last ones; the result is then forgotten. */

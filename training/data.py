@@ -34,7 +34,7 @@ BLOCK_LINES = 8
 DESCRIBED_LINES = 12
 COMMENT = re.compile(r'^([ \t]*(?://|#(?!include|define|if|end)|--|\*/|/\*|"""|\'\'\')[^\n]*|[^\n]*""")(?=\n(?![ \t]*(?://|#|--|\*|/\*)))\n([ \t]*[^\s][^\n]*)', re.M)
 BYTES_PER_TOKEN = 3.2
-WEIGHT = {'python': 1.2, 'typescript': 1.4, 'typescriptreact': 1.6, 'javascriptreact': 1.6, 'vue': 1.5, 'c': 0.8, 'java': 0.8}     # visits an epoch
+WEIGHT = {'python': 1.8, 'javascript': 1.3, 'typescript': 1.7, 'typescriptreact': 1.6, 'javascriptreact': 1.6, 'vue': 1.5, 'c': 0.8, 'java': 0.8}     # visits an epoch
 
 
 def indent(line):
