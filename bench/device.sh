@@ -53,11 +53,7 @@ mocha() { node node_modules/mocha/bin/mocha.js --exit "$@"; }
 bench() { node dist/bench/bench.mjs "$@"; }
 run() {
   case $1 in
-<<<<<<< HEAD
     goldens | shapes | branches | reuse | snapshots | bundled | precision | tuning | resident | matmul) mocha "dist/test/gpu/$1.test.mjs" ;;
-=======
-    goldens | shapes | matmul | branches | reuse | snapshots | bundled | precision) mocha "dist/test/gpu/$1.test.mjs" ;;
->>>>>>> matmul
     gpu) mocha dist/test/gpu/*.test.mjs ;;
     demo) node dist/lckv.mjs demo ;;
     torch*) python3 bench/peers.py ${1#torch} ;;
