@@ -5,6 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { languageOf } from '../src/cli/languages';
 import { seededRandom } from '../src/engine/sample';
@@ -40,7 +43,9 @@ export async function edit(args: string[]): Promise<void> {
       context: { type: 'string' },
     },
   });
+  const folder = mkdtempSync(join(tmpdir(), 'lckv-edit-'));
   const session = await Session.open(values.model, {
+    tuningFile: join(folder, 'tuning.json'),
     precision: values.precision as PrecisionChoice,
     contextTokens: values.context === undefined ? null : Number(values.context),
   });

@@ -10,13 +10,13 @@ import { numbers } from './report';
 export type Shape = Record<string, unknown> & { num_hidden_layers: number; vocab_size: number };
 
 export const SHAPES = {
-  /** The bundled model. */
+  /** The bundled model, whose layout is m5; it had 12 layers in measurements before 2026-11-27. */
   bundled: {
     model_type: 'lckv-llama',
     vocab_size: 16384,
     hidden_size: 512,
     intermediate_size: 1536,
-    num_hidden_layers: 12,
+    num_hidden_layers: 16,
     num_attention_heads: 8,
     num_key_value_heads: 4,
     tie_word_embeddings: true,
@@ -78,11 +78,12 @@ export function layout(name: string, layers: number): string {
     const target = layers - half - 1;
     return reads((i) => (i < half || i > target ? i : target)).join('_');
   }
-  if (name === 'middle') {
-    const target = Math.floor((layers - 1) / 2);
+  const middle = name === 'middle' ? Math.floor((layers - 1) / 2) : /^m(\d+)$/.exec(name)?.[1];
+  if (middle !== undefined) {
+    const target = Number(middle);
     return reads((i) => (i === 0 || i === layers - 1 ? i : target)).join('_');
   }
-  throw new Error(`--layouts: found '${name}', expected standard, middle or wN.`);
+  throw new Error(`--layouts: found '${name}', expected standard, middle, mN or wN.`);
 }
 
 /** config.json of a shape in a layout, both by the user's names. */

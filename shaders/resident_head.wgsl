@@ -17,6 +17,8 @@ fn better(a: Best, b: Best) -> Best {
   return Best(value, select(a.id, b.id, is_b), total);
 }
 
+fn raw_head(at: u32) -> Raw { return table8(at); }
+fn scale_of_head(at: u32) -> f32 { return table_scale8(at); }
 fn place_head(layer: u32) -> Place { return plan.head; }
 fn pairs_head(layer: u32) -> u32 { return (VOCAB + 1u) / 2u; }
 fn rows_head(pair: u32) -> vec2u { return vec2u(pair * 2u, min(pair * 2u + 1u, VOCAB - 1u)); }

@@ -23,7 +23,7 @@ fn residual_round(layer: u32, half: u32) -> u32 { return 2u * round_of(layer) + 
 
 fn embedding_block(block: u32) -> mat2x4f {
   let at = min(sequence[position].id, VOCAB - 1u) * (WIDTH / 8u) + block;
-  return unpack8(raw8(plan.embedding.x + at)) * scale8(plan.embedding.y + at / 4u);
+  return unpack8(table8(plan.embedding.x + at)) * table_scale8(plan.embedding.y + at / 4u);
 }
 
 fn begin_residual() {
@@ -76,6 +76,8 @@ fn add_residual(pair: u32, index: u32, product: vec2f, round: u32) {
 }
 
 // Queries, rotated (RoPE with half rotation) and scaled; keys, rotated, and values.
+fn raw_qkv(at: u32) -> Raw { return raw8(at); }
+fn scale_of_qkv(at: u32) -> f32 { return scale8(at); }
 fn place_qkv(layer: u32) -> Place { return plan.layers[layer].qkv; }
 
 fn pairs_qkv(layer: u32) -> u32 {
@@ -117,6 +119,8 @@ fn emit_qkv(layer: u32, pair: u32, index: u32) {
 }
 
 // o_proj, added to the residual stream. What it multiplies: resident_attend.wgsl.
+fn raw_output(at: u32) -> Raw { return raw8(at); }
+fn scale_of_output(at: u32) -> f32 { return scale8(at); }
 fn place_output(layer: u32) -> Place { return plan.layers[layer].output; }
 fn pairs_output(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_output(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }
@@ -129,6 +133,8 @@ fn emit_output(layer: u32, pair: u32, index: u32) {
 }
 
 // silu(gate) * up: the matrix has the rows of gate_proj, then those of up_proj.
+fn raw_gated(at: u32) -> Raw { return raw8(at); }
+fn scale_of_gated(at: u32) -> f32 { return scale8(at); }
 fn place_gated(layer: u32) -> Place { return plan.layers[layer].gated; }
 fn pairs_gated(layer: u32) -> u32 { return MLP_WIDTH; }
 fn rows_gated(pair: u32) -> vec2u { return vec2u(pair, MLP_WIDTH + pair); }
@@ -147,6 +153,8 @@ fn emit_gated(layer: u32, pair: u32, index: u32) {
 }
 
 // down_proj, added to the residual stream.
+fn raw_down(at: u32) -> Raw { return raw8(at); }
+fn scale_of_down(at: u32) -> f32 { return scale8(at); }
 fn place_down(layer: u32) -> Place { return plan.layers[layer].down; }
 fn pairs_down(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_down(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }

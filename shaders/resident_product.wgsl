@@ -18,9 +18,9 @@ fn fetch_KIND(place: Place, first_pair: u32, task: u32, turn_of_part: u32) -> We
   for (var d = 0u; d < DEPTH_KIND; d++) {
     let block = min(begin + d * lanes, BLOCKS_KIND - 1u);
     let at = rows * BLOCKS_KIND + block;
-    found.a[d] = raw8(place.x + at.x);
-    found.b[d] = raw8(place.x + at.y);
-    found.scale[d] = vec2f(scale8(place.y + at.x / 4u), scale8(place.y + at.y / 4u));
+    found.a[d] = raw_KIND(place.x + at.x);
+    found.b[d] = raw_KIND(place.x + at.y);
+    found.scale[d] = vec2f(scale_of_KIND(place.y + at.x / 4u), scale_of_KIND(place.y + at.y / 4u));
   }
   return found;
 }

@@ -23,6 +23,7 @@ const WANTED_LIMITS = [
   'maxComputeWorkgroupStorageSize', // more lanes for attention over wide heads
   'maxComputeInvocationsPerWorkgroup', // the likeliest of many logits
   'maxComputeWorkgroupSizeX',
+  'maxStorageBuffersPerShaderStage', // all that a token's one dispatch reads
 ] as const;
 
 /**

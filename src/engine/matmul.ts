@@ -26,24 +26,41 @@ export interface MatmulShape {
   prefetch: boolean;
 }
 
+/** A shape, and how many workgroups of it a product must have for it to keep a GPU busy. */
+interface Tile {
+  shape: MatmulShape;
+  busy: number;
+}
+
 /**
- * Shapes from the largest tile to the smallest. A large one loads less for each multiply-add; of a
- * small one there are more, for a problem that would leave processors idle.
- * `bench tiles` measures them; not yet chosen by it. All fit the 16 KiB that every device has.
+ * From the largest tile to the smallest. A large one loads less for each multiply-add; of a small one
+ * there are more, for a problem that would leave processors idle. Chosen by `bench tiles` on an H100
+ * (docs/LOG.md). All fit the 16 KiB that every device has.
  */
-export const MATMUL_SHAPES: readonly MatmulShape[] = [
-  { rows: 128, tokens: 128, ownRows: 8, ownTokens: 8, depth: 2, parts: 1, prefetch: true },
-  { rows: 128, tokens: 64, ownRows: 8, ownTokens: 8, depth: 2, parts: 1, prefetch: true },
-  { rows: 64, tokens: 64, ownRows: 8, ownTokens: 4, depth: 2, parts: 1, prefetch: true },
-  { rows: 32, tokens: 64, ownRows: 4, ownTokens: 4, depth: 4, parts: 2, prefetch: true },
-  { rows: 32, tokens: 32, ownRows: 4, ownTokens: 4, depth: 4, parts: 2, prefetch: true },
-  { rows: 32, tokens: 16, ownRows: 4, ownTokens: 4, depth: 4, parts: 4, prefetch: true },
+const TILES: readonly Tile[] = [
+  { shape: tile(64, 64, 8, 8, 2, 1), busy: 500 },
+  { shape: tile(32, 64, 4, 8, 4, 2), busy: 200 },
+  { shape: tile(32, 32, 8, 4, 8, 8), busy: 200 },
+  { shape: tile(32, 16, 4, 4, 8, 8), busy: 100 },
+  { shape: tile(32, 8, 4, 4, 8, 8), busy: 1 },
 ];
 
-/** Workgroups that keep a GPU busy. */
-const BUSY_WORKGROUPS = 128;
+/** The shapes that products take. */
+export const MATMUL_SHAPES: readonly MatmulShape[] = TILES.map(({ shape }) => shape);
+
 /** A pass of at most so many rows takes the shape that is chosen for so many; the last, all others. */
 const BUCKETS = [16, 64, 256, 512];
+
+function tile(
+  rows: number,
+  tokens: number,
+  ownRows: number,
+  ownTokens: number,
+  depth: number,
+  parts: number,
+): MatmulShape {
+  return { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: true };
+}
 
 /** Invocations of a workgroup. */
 export function lanesOf({ rows, tokens, ownRows, ownTokens, parts }: MatmulShape): number {
@@ -69,10 +86,10 @@ export function fits(shape: MatmulShape, { limits }: GPUDevice): boolean {
 
 /** The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones. */
 export function matmulShape(rows: number, tokens: number): MatmulShape {
-  const isBusy = (shape: MatmulShape) =>
-    Math.ceil(rows / shape.rows) * Math.ceil(tokens / shape.tokens) >= BUSY_WORKGROUPS &&
+  const isBusy = ({ shape, busy }: Tile) =>
+    Math.ceil(rows / shape.rows) * Math.ceil(tokens / shape.tokens) >= busy &&
     tokens > shape.tokens / 2;
-  return MATMUL_SHAPES.find(isBusy) ?? MATMUL_SHAPES.at(-1)!;
+  return TILES.find(isBusy)?.shape ?? MATMUL_SHAPES.at(-1)!;
 }
 
 /** What a product reads and makes. */

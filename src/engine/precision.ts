@@ -41,19 +41,27 @@ export function isQuantized(type: WeightType): boolean {
 export function weightType({ name, dtype, shape }: TensorInfo, precision: Precision): WeightType {
   if (precision === 'own') return dtype;
   if (precision === 'f16' || shape[1] % GROUP !== 0) return dtype === 'BF16' ? 'BF16' : 'F16';
-  return precision === 'int4' && !/embed_tokens|lm_head/.test(name) ? 'I4' : 'I8';
+  return precision === 'int4' && !isTable(name) ? 'I4' : 'I8';
 }
 
 /** Bytes of all weights on the device. */
-export function weightBytes(source: TensorSource, precision: Precision): number {
-  return source.tensors.reduce((sum, info) => {
-    const { shape } = info;
-    if (shape.length === 1) return sum + pad8(shape[0]) * 4;
-    const type = weightType(info, precision);
-    const columns = pad8(shape[1]);
-    const scales = isQuantized(type) ? (columns / GROUP) * SCALE_BYTES : 0;
-    return sum + shape[0] * (rowBytes(type, columns) + scales);
-  }, 0);
+export function weightBytes({ tensors }: TensorSource, precision: Precision): number {
+  return tensors.reduce((sum, info) => sum + tensorBytes(info, precision), 0);
+}
+
+/** Bytes of one tensor on the device. */
+export function tensorBytes(info: TensorInfo, precision: Precision): number {
+  const { shape } = info;
+  if (shape.length === 1) return pad8(shape[0]) * 4;
+  const type = weightType(info, precision);
+  const columns = pad8(shape[1]);
+  const scales = isQuantized(type) ? (columns / GROUP) * SCALE_BYTES : 0;
+  return shape[0] * (rowBytes(type, columns) + scales);
+}
+
+/** Whether a tensor has a row for each token id: embedding or lm_head. */
+export function isTable(name: string): boolean {
+  return /embed_tokens|lm_head/.test(name);
 }
 
 /** Rows in another format; equal formats pass through. */

@@ -22,6 +22,7 @@ import exchangeSource from '../../shaders/resident_exchange.wgsl';
 import headSource from '../../shaders/resident_head.wgsl';
 import layerSource from '../../shaders/resident_layer.wgsl';
 import productSource from '../../shaders/resident_product.wgsl';
+import tablesSource from '../../shaders/resident_tables.wgsl';
 import residentSource from '../../shaders/resident.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 
@@ -44,6 +45,8 @@ const USUAL_SUBGROUP = 32;
 const MOST_SPLITS = 16;
 /** Rounds of two in a layer must not come full circle in one token (resident_exchange.wgsl). */
 const MOST_LAYERS = 127;
+/** Bound by the kernel: more than WebGPU guarantees. */
+const STORAGE_BUFFERS = 10;
 /** Without quantised weights there is no other binding to read the norms by. */
 const WORDS_SOURCE = '@group(0) @binding(1) var<storage, read> scales: array<u32>;';
 
@@ -81,12 +84,14 @@ export class Resident {
     const isAlike = [...matrices, head.matrix].every((matrix) => matrix.dtype === dtype);
     const constants = constantsOf(config, shape);
     const { limits } = compiler.device;
+    const { wholes } = weights;
     if (
-      !weights.whole ||
+      !wholes ||
       !cache.whole ||
       !isAlike ||
       !isSupported(config) ||
       shape.lanes > limits.maxComputeInvocationsPerWorkgroup ||
+      limits.maxStorageBuffersPerShaderStage < STORAGE_BUFFERS ||
       workgroupBytes(config, shape, constants) > limits.maxComputeWorkgroupStorageSize
     ) {
       return null;
@@ -105,6 +110,7 @@ export class Resident {
         isQuantized(dtype) ? '' : WORDS_SOURCE,
         WEIGHT_FORMATS[dtype],
         stepSource,
+        tablesSource,
         exchangeSource,
         residentSource,
         layerSource,
@@ -112,10 +118,10 @@ export class Resident {
         headSource,
         ...KINDS.map((kind) => productSource.replaceAll('KIND', kind)),
       ],
-      constants,
+      constants: { ...constants, QUANTIZED: isQuantized(dtype) },
       bindings: [
-        read(0, weights.whole),
-        read(1, weights.whole),
+        read(0, wholes.layers),
+        read(1, wholes.layers),
         write(2, model.sequence),
         write(3, model.step),
         read(4, model.rotation),
@@ -123,6 +129,8 @@ export class Resident {
         write(6, exchange),
         write(7, model.logits),
         { slot: 8, resource: planned, access: 'uniform' },
+        read(9, wholes.tables),
+        read(10, wholes.tables),
       ],
       workgroups: () => [shape.groups, 1, 1],
     });

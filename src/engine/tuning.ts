@@ -42,15 +42,16 @@ const CANDIDATES: readonly MatvecShape[] = [
   { lanes: 64, units: 2, pairs: 1, depth: 1 },
   { lanes: 128, units: 4, pairs: 2, depth: 2 },
 ];
-/** Shapes of a token's one dispatch, by workgroups: when so many do not run at once, more do not either. */
+/** Shapes of a token's one dispatch, the most promising first (`bench resident`, docs/LOG.md). */
 const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
-  { groups: 32, lanes: 256, depth: 2 },
-  { groups: 64, lanes: 256, depth: 2 },
-  { groups: 128, lanes: 256, depth: 2 },
-  { groups: 128, lanes: 512, depth: 2 },
+  { groups: 64, lanes: 512, depth: 2 },
+  { groups: 128, lanes: 512, depth: 4 },
+  { groups: 32, lanes: 512, depth: 2 },
+  { groups: 16, lanes: 256, depth: 2 },
 ];
-/** After this no further shape of either kind is tried, in milliseconds. */
+/** After this no further shape is tried, in milliseconds; one dispatch takes a second to compile. */
 const LIMIT_MS = 1000;
+const RESIDENT_LIMIT_MS = 3000;
 /** Tokens decoded in one go, and how often: the least time counts. */
 const STEPS = 16;
 const REPEATS = 3;
@@ -134,9 +135,12 @@ export async function fastestResident(
   const begin = performance.now();
   const { logits, ms } = (await decodeTime(gpu, model, cache, config, null))!;
   let best: { kernel: Resident; shape: ResidentShape; ms: number } | null = null;
+  /** More workgroups than the device runs at once. */
+  let tooMany = Infinity;
   for (const shape of candidates(RESIDENT_CANDIDATES, gpu.device)) {
     signal?.throwIfAborted();
-    if (performance.now() - begin > LIMIT_MS) break;
+    if (performance.now() - begin > RESIDENT_LIMIT_MS) break;
+    if (shape.groups >= tooMany) continue;
     const kernel = await attempt(gpu.device, () => build(shape));
     if (!kernel) continue;
     model.resident = kernel;
@@ -146,7 +150,7 @@ export async function fastestResident(
     const isBetter = !isStuck && measured && measured.ms < (best?.ms ?? ms) * (1 - WORTH);
     (isBetter ? best?.kernel : kernel)?.dispose();
     if (isBetter) best = { kernel, shape, ms: measured.ms };
-    if (isStuck) break;
+    if (isStuck) tooMany = shape.groups;
   }
   model.resident = best?.kernel ?? null;
   return best?.shape ?? null;

@@ -7,10 +7,11 @@ import type { TensorInfo, TensorSource } from '../model/source';
 import {
   convertRows,
   isQuantized,
+  isTable,
   pad8,
   rowBytes,
+  tensorBytes,
   toFloats,
-  weightBytes,
   weightType,
   type Precision,
   type Rows,
@@ -90,29 +91,41 @@ export class WeightLoader {
   private readonly vectors = new Map<string, Promise<Range>>();
   private readonly source: TensorSource;
   private readonly options: WeightOptions;
-  private readonly uploader: Uploader;
+  private readonly layers: Uploader;
+  /** Apart from the layers, as a device may not be able to bind all of a large model at once. */
+  private readonly tables: Uploader;
 
   constructor(device: GPUDevice, source: TensorSource, options: WeightOptions) {
     this.source = source;
     this.options = options;
     const { precision, maxPieceBytes } = options;
-    const padding = 2 * source.tensors.length * BINDING_ALIGNMENT;
-    const wholeBytes = weightBytes(source, precision) + padding;
-    this.uploader = new Uploader(device, wholeBytes <= maxPieceBytes ? wholeBytes : 0);
+    const uploader = (ofTables: boolean) => {
+      const tensors = source.tensors.filter(({ name }) => isTable(name) === ofTables);
+      const bytes = tensors.map((info) => tensorBytes(info, precision) + 2 * BINDING_ALIGNMENT);
+      const total = bytes.reduce((sum, one) => sum + one, 0);
+      return new Uploader(device, total <= maxPieceBytes ? total : 0);
+    };
+    this.layers = uploader(false);
+    this.tables = uploader(true);
   }
 
-  /** The one buffer that holds all weights, or null where the device cannot bind so large a one. */
-  get whole(): GPUBuffer | null {
-    return this.uploader.whole;
+  /**
+   * The one buffer that holds all layers and norms, and that of embedding and lm_head; null where the
+   * device cannot bind so large a one.
+   */
+  get wholes(): { layers: GPUBuffer; tables: GPUBuffer } | null {
+    const { layers, tables } = { layers: this.layers.whole, tables: this.tables.whole };
+    return layers && tables && { layers, tables };
   }
 
   /** Bytes of weights uploaded so far. */
   get sizeBytes(): number {
-    return this.uploader.sizeBytes;
+    return this.layers.sizeBytes + this.tables.sizeBytes;
   }
 
   dispose(): void {
-    this.uploader.dispose();
+    this.layers.dispose();
+    this.tables.dispose();
   }
 
   /** Stacks 2-D tensors of equal width by rows, in order. Unequal formats become F32. */
@@ -144,7 +157,7 @@ export class WeightLoader {
     const perRow = cols / GROUP;
     for (const { scales: target, rowOffset, rows: count } of pieces) {
       if (!target || !scales) continue;
-      await this.uploader.write(
+      await this.layers.write(
         target,
         0,
         scales.subarray(rowOffset * perRow, (rowOffset + count) * perRow),
@@ -156,8 +169,8 @@ export class WeightLoader {
   private async loadVector(name: string): Promise<Range> {
     const info = this.source.info(name);
     const values = await this.read(name);
-    const target = this.uploader.create(name, pad8(info.shape[0]) * 4);
-    await this.uploader.write(target, 0, toFloats({ values, scales: null }, info.dtype));
+    const target = this.layers.create(name, pad8(info.shape[0]) * 4);
+    await this.layers.write(target, 0, toFloats({ values, scales: null }, info.dtype));
     return target;
   }
 
@@ -211,7 +224,7 @@ export class WeightLoader {
       const to = Math.min(first + count, piece.rowOffset + piece.rows);
       if (from >= to) continue;
       const part = bytes.subarray((from - first) * stride, (to - first) * stride);
-      await this.uploader.write(piece.values, (from - piece.rowOffset) * stride, part);
+      await this.layers.write(piece.values, (from - piece.rowOffset) * stride, part);
     }
     this.times.uploadMs += performance.now() - begin;
     return count;
@@ -220,14 +233,15 @@ export class WeightLoader {
   private allocate(label: string, type: WeightType, rows: number, cols: number): Piece[] {
     const stride = rowBytes(type, cols);
     const perPiece = Math.max(1, Math.floor(this.options.maxPieceBytes / stride));
+    const uploader = isTable(label) ? this.tables : this.layers;
     const pieces: Piece[] = [];
     for (let rowOffset = 0; rowOffset < rows; rowOffset += perPiece) {
       const count = Math.min(perPiece, rows - rowOffset);
       const name = `${label}[${rowOffset}..]`;
       const scaleBytes = (count * cols * 2) / GROUP;
       pieces.push({
-        values: this.uploader.create(name, count * stride),
-        scales: isQuantized(type) ? this.uploader.create(`${name} scales`, scaleBytes) : null,
+        values: uploader.create(name, count * stride),
+        scales: isQuantized(type) ? uploader.create(`${name} scales`, scaleBytes) : null,
         rowOffset,
         rows: count,
       });
