@@ -6,7 +6,8 @@
 import { parseArgs } from 'node:util';
 import { Forward } from '../src/engine/forward';
 import { loadParts, type EngineParts } from '../src/engine/load';
-import { Resident, type ResidentShape } from '../src/engine/resident';
+import { Resident } from '../src/engine/resident';
+import type { ResidentShape } from '../src/engine/residentPlan';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
 import { madeUp, modelOptions } from './shapes';
 

@@ -21,7 +21,8 @@ import {
 import { pad8, type Precision } from '../src/engine/precision';
 import { Readback } from '../src/engine/readback';
 import { seededRandom } from '../src/engine/sample';
-import { WEIGHT_SOURCES, WeightLoader, type Matrix } from '../src/engine/weights';
+import { WEIGHT_SOURCES } from '../src/engine/formats';
+import { WeightLoader, type Matrix } from '../src/engine/weights';
 import { relativeError } from '../test/compare';
 import { normal } from '../test/random-source';
 import stepSource from '../shaders/step.wgsl';

@@ -62,5 +62,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (lane != 0u) { return; }
   let next = end_position();
   sequence[slot(group.x, next)] = token;
-  if (!ALL_ROWS) { step = Step(next, 1u, 0u, step.branch_slots, step.branch_start, 0u); }
+  if (!ALL_ROWS) { step = Step(next, 1u, 0u, step.branch_slots, step.branch_start); }
 }

@@ -88,6 +88,6 @@ fn choose(group: u32) {
   if (lane != 0u) { return; }
   let is_stuck = atomicLoad(&exchange[STUCK]) != 0u;
   sequence[position + 1u] = Token(select(chosen.id, 0xffffffffu, is_stuck), -log(chosen.total));
-  step = Step(position + 1u, 1u, 0u, step.branch_slots, step.branch_start, 0u);
+  step = Step(position + 1u, 1u, 0u, step.branch_slots, step.branch_start);
   atomicStore(&exchange[TURN], turn);
 }

@@ -10,8 +10,6 @@ struct Step {
   branch_slots: u32,
   /// Position from which branches differ.
   branch_start: u32,
-  /// 1: keys and values become the mean of those of this pass and what was there.
-  averages: u32,
 }
 
 fn position_of(row: u32) -> u32 {

@@ -1,6 +1,5 @@
 // Writes the new tokens' keys (rotated, RoPE with half rotation) and values into the cache, and
-// tells how much they differ from what the previous pass had left there. With step.averages, the mean
-// of both stays.
+// tells how much they differ from what the previous pass had put there.
 // qkv: f32 [T][QKV_STRIDE], keys at column K_COLUMN, values at V_COLUMN; keys, values: f32
 // [slots][KV_WIDTH]; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin);
 // change: f32 [T] of (sum of squared differences, sum of squares). A workgroup owns one token.
@@ -14,10 +13,6 @@
 const LANES = 64u;
 const HALF = HEAD_DIM / 2u;
 var<workgroup> partial: array<vec2f, LANES>;
-
-fn kept(before: f32, after: f32) -> f32 {
-  return select(after, 0.5 * (before + after), step.averages == 1u);
-}
 
 fn compare(before: f32, after: f32) -> vec2f {
   let difference = after - before;
@@ -40,13 +35,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let low = a * turn.x - b * turn.y;
     let high = b * turn.x + a * turn.y;
     sum += compare(keys[at], low) + compare(keys[at + HALF], high);
-    keys[at] = kept(keys[at], low);
-    keys[at + HALF] = kept(keys[at + HALF], high);
+    keys[at] = low;
+    keys[at + HALF] = high;
     let v0 = qkv[source + V_COLUMN + column];
     let v1 = qkv[source + V_COLUMN + column + HALF];
     sum += compare(values[at], v0) + compare(values[at + HALF], v1);
-    values[at] = kept(values[at], v0);
-    values[at + HALF] = kept(values[at + HALF], v1);
+    values[at] = v0;
+    values[at + HALF] = v1;
   }
   partial[lane] = sum;
   workgroupBarrier();

@@ -2,10 +2,9 @@
 """Figures of a checkpoint on held-out packages, with the released int8 weights.
 
 usage: evaluate.py CHECKPOINT HELDOUT.jsonl.xz TOKENIZER OUT_DIR [SHARE [STEP ...]]      SHARE < 1: a quick look; STEPS below, all if none is named
-CHECKPOINT: a .pt of train.py, or the folder of a release. Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill
-passes, plain and averaged; convergence of the passes) and OUT_DIR/completions.jsonl, {id, suffix, snippets: whether they were given, expected,
-completion, ended: by <|end|>}, for the cases of cases.py. score.py judges them.
-Texts and prompts take as many passes as the extension's prompts at most, averaged as there (`prefill` in results.json).
+CHECKPOINT: a .pt of train.py, or the folder of a release. Writes OUT_DIR/results.json (bits per byte by language, by weight format and by prefill passes; convergence of the passes) and
+OUT_DIR/completions.jsonl, {id, suffix, snippets: whether they were given, expected, completion, ended: by <|end|>}, for the cases of cases.py.
+score.py judges them.
 """
 import collections
 import json
@@ -21,16 +20,15 @@ import torch.nn.functional as F
 import cases
 import data
 import tokenizer as tok
-from convergence import EXACT, PASSES, RUNS, convergence
+from convergence import convergence
 from export import quantised_state, read_release, restored_state
 from generate import greedy
-from model import UNAVERAGED, LCKV, prefill
+from model import LCKV
 from model_config import Config
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 LIMIT = 500_000            # bytes of held-out text a language
-SAMPLE = 160               # windows for comparisons of formats; half of them for those of passes
-EXTRA_PASSES = 2           # of the extension, beyond those of training (src/engine/passes.ts); rows that settle earlier need not take them there
+SAMPLE = 160               # windows for comparisons of formats and passes
 LINE_IDS, BLOCK_IDS = 64, 192
 NO_SUFFIX = 4              # one line case in so many is also asked without its suffix
 
@@ -97,11 +95,11 @@ def bits_per_byte(found, loss, bytes_of):
     return {k: dict(bits_per_byte=round(total[k] / size[k] / math.log(2), 4), bytes=size[k]) for k in sorted(total)}
 
 
-def complete(model, prompts, found, count, suffix=True, snippets=True, **passes):
+def complete(model, prompts, found, count, suffix=True, snippets=True):
     """Greedy completions of cases: [{id, suffix, snippets, expected, completion, ended}]."""
     prompts.encode_all({text for c in found for text in (c['prefix'], c['suffix'], *(f'{path}\n{code}' for path, code in c['snippets']))})
     with torch.autocast('cuda', torch.bfloat16, enabled=DEVICE == 'cuda'):
-        answers = greedy(model, [prompts.ids(c, suffix, snippets) for c in found], count, **passes)
+        answers = greedy(model, [prompts.ids(c, suffix, snippets) for c in found], count)
     return [dict(id=c['id'], suffix=suffix, snippets=snippets, expected=c['expected'], completion=prompts.tokenizer.decode(ids, skip_special_tokens=False), ended=ended)
             for c, (ids, ended) in zip(found, answers)]
 
@@ -120,15 +118,11 @@ class Report:
 
 
 def passes(model, few, bytes_of):
-    """Prefill by passes 1 to 12, plain and averaged: bits per byte, and against the exact result the error of the keys and values and the share of
-    equal greedy ids; the same of two passes more than the exact result's."""
+    """Prefill by passes 1 to 12: bits per byte, error of the keys and values, share of equal greedy ids."""
     full = [w[1] for w in few if len(w[1]) == data.ROW][:24]
     moved = convergence(model, [padded(full[i:i + 8]) for i in range(0, len(full), 8)])
-    rows = {run: dict(kv_error=error, agreement=agreement) for run, (error, agreement) in moved.items()}
-    for run in RUNS:
-        rows[run]['bits_per_byte'] = bits_per_byte(few[::2], nats(model, few[::2], **prefill(*run)), bytes_of)['all']['bits_per_byte']
-    return dict(plain={n: rows[n, False] for n in PASSES}, averaged={n: rows[n, n > UNAVERAGED] for n in PASSES},
-                exact=dict(averaged_passes=EXACT, two_more=rows[EXACT + 2, True]))
+    loss = {n: bits_per_byte(few, nats(model, few, no_grad_passes=n - 1, grad_passes=1), bytes_of)['all']['bits_per_byte'] for n in moved}
+    return {n: dict(bits_per_byte=loss[n], kv_error=moved[n][0], agreement=moved[n][1]) for n in moved}
 
 
 STEPS = {   # of a model's completions: which cases, how many ids, what of the prompt is given
@@ -152,22 +146,20 @@ def main(checkpoint, heldout, tokenizer_path, out, share=1.0, *steps):
     random.Random(3).shuffle(docs)
     text = windows(docs, tokenizer, int(LIMIT * float(share)))
     few = random.Random(5).sample(text, min(len(text), int(SAMPLE * float(share)) + 4))
-    shipped = prefill(config.forward_passes + config.backward_passes + EXTRA_PASSES, averages=True)
-    report.add('prefill', shipped)
     with torch.no_grad(), open(f'{out}/completions.jsonl', 'w') as f:
         for step in steps or ('heldout', *STEPS, 'passes', 'formats'):
             if step == 'heldout':
-                report.add(step, bits_per_byte(text, nats(model, text, **shipped), bytes_of))
+                report.add(step, bits_per_byte(text, nats(model, text), bytes_of))
             elif step == 'passes':
                 report.add(step, passes(model, few, bytes_of))
             elif step == 'formats':
                 for name, weights in formats(state).items():
                     model.load_state_dict(weights)
-                    report.add(name, bits_per_byte(few, nats(model, few, **shipped), bytes_of)['all'])
+                    report.add(name, bits_per_byte(few, nats(model, few), bytes_of)['all'])
                 model.load_state_dict(restored_state(quantised_state(state)))
             else:
                 kind, each, count, given = STEPS[step]
-                answers = complete(model, prompts, [c for c in found if c['kind'] == kind][::each], count, **given, **shipped)
+                answers = complete(model, prompts, [c for c in found if c['kind'] == kind][::each], count, **given)
                 f.writelines(json.dumps(a, ensure_ascii=False) + '\n' for a in answers)
                 f.flush()
                 report.add(step, dict(cases=len(answers), exact=sum(a['completion'].split('\n')[0].rstrip() == a['expected'].rstrip() for a in answers),

@@ -33,14 +33,14 @@ def attend(attention, x, rope, kv, visible):
 class Decoder:
     """The cache of one batch after prefill. cache: {layer: (keys, values)}, each [B, G, S, D]."""
 
-    def __init__(self, model, prompts, extra, **passes):
+    def __init__(self, model, prompts, extra, passes):
         device = model.model.embed_tokens.weight.device
         self.model, self.lengths = model, torch.tensor([len(p) for p in prompts], device=device)
         longest = int(self.lengths.max())
         ids = torch.full((len(prompts), longest), tok.PAD)
         for i, p in enumerate(prompts):
             ids[i, :len(p)] = torch.tensor(p)
-        hidden, own = model.run(ids.to(device), **passes)
+        hidden, own = model.run(ids.to(device), passes - 1, 1)
         self.rows = torch.arange(len(prompts), device=device)
         self.rope = rope_table(model.c, longest + extra, device)
         self.cache = {i: tuple(F.pad(x, (0, 0, 0, extra)) for x in kv) for i, kv in own.items()}
@@ -72,12 +72,13 @@ class Decoder:
         self.lengths = at + 1
 
 
-def greedy(model, prompts, count, **passes):
-    """At most `count` ids a prompt, cut before `<|end|>`: [(ids, ended by itself)], in the order of the prompts. passes: for LCKV.run."""
+def greedy(model, prompts, count, passes=None):
+    """At most `count` ids a prompt, cut before `<|end|>`: [(ids, ended by itself)], in the order of the prompts."""
+    passes = passes or model.c.forward_passes + model.c.backward_passes
     out = [None] * len(prompts)
     with torch.no_grad():
         for part in batches(prompts):
-            decoder, picked = Decoder(model, [prompts[i] for i in part], count, **passes), []
+            decoder, picked = Decoder(model, [prompts[i] for i in part], count, passes), []
             for n in range(count):
                 picked.append(decoder.logits().argmax(-1))
                 if n + 1 < count:

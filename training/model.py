@@ -2,8 +2,7 @@
 
 Layer i reads the keys/values of layer layer_types[i]. Layers that read a higher layer form one iteration group
 first..target: they are run `passes` times, each pass reading the target's keys/values of the pass before, strictly (j < p).
-All passes but the last need no more than the target's k and v. With `averages` some passes leave the mean of their keys/values and those they
-read, as in the extension; training takes plain ones. Without such layers (a standard transformer, `0_1_2_...`) there is
+All passes but the last need no more than the target's k and v. Without such layers (a standard transformer, `0_1_2_...`) there is
 no group and nothing is repeated. `masks` keep the samples of a packed row apart (packing.py). Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
 """
 import torch
@@ -11,18 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from packing import UNMASKED, attend
-
-UNAVERAGED = 4             # the first passes bring so much that is new that a mean would only hold it up
-
-
-def prefill(passes, averages=False):
-    """So many passes, as arguments of LCKV.run where no gradient is wanted."""
-    return dict(no_grad_passes=passes - 1, grad_passes=1, averages=averages)
-
-
-def is_averaged(number, passes):
-    """Whether pass `number` (from 1) of so many leaves the mean: every second one back from the last, itself included (src/engine/iteration.ts)."""
-    return number > UNAVERAGED and (passes - number) % 2 == 0
 
 
 def rope_table(c, length, device):
@@ -130,20 +117,18 @@ class LCKV(nn.Module):
         for layer in self.model.layers:
             layer.forward, layer.own_kv = torch.compile(layer.forward), torch.compile(layer.own_kv)
 
-    def group_kv(self, h, rope, masks, kv, averaged=False):
-        """One pass over the group's layers below the target: h [B, T, C] -> (hidden, keys/values of the target: new ones or their mean with kv)."""
+    def group_kv(self, h, rope, masks, kv):
+        """One pass over the group's layers below the target: h [B, T, C] -> (hidden, new keys/values of the target)."""
         first, target = self.c.group()
         for i in range(first, target):
             h = self.model.layers[i](h, rope, kv, True, masks[True])
-        new = self.model.layers[target].own_kv(h, rope)
-        return h, tuple((a + b) / 2 for a, b in zip(kv, new)) if averaged else new
+        return h, self.model.layers[target].own_kv(h, rope)
 
-    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED, averages=False):
-        """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill. With `averages`,
-        passes that `is_averaged` names leave the mean; if the last one does, the target layer reads the mean and goes on from the pass's hidden states."""
-        return self.run(ids, no_grad_passes, grad_passes, tolerance, masks, averages)[0]
+    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
+        """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
+        return self.run(ids, no_grad_passes, grad_passes, tolerance, masks)[0]
 
-    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED, averages=False):
+    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
         """-> (hidden states after the last norm, {layer: (keys, values)} of the layers that keep them). Parameters as in `forward`."""
         first, target = self.c.group() or (self.c.num_hidden_layers,) * 2
         layers, rope, own = self.model.layers, rope_table(self.c, ids.shape[1], ids.device), {}
@@ -154,7 +139,7 @@ class LCKV(nn.Module):
         if target < len(layers):
             no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
             grad = self.c.backward_passes if grad_passes is None else grad_passes
-            h, own[target] = self.iterate(h, rope, masks, no_grad, grad, tolerance, averages)
+            h, own[target] = self.iterate(h, rope, masks, no_grad, grad, tolerance)
             h = layers[target](h, rope, own[target], False, masks[False])
         h = self.stack(range(target + 1, len(layers)), h, rope, masks, own)
         return self.model.norm(h), own
@@ -167,17 +152,16 @@ class LCKV(nn.Module):
             h = self.model.layers[i](h, rope, own[self.sources[i]], False, masks[False])
         return h
 
-    def iterate(self, start, rope, masks, no_grad, grad, tolerance, averages):
+    def iterate(self, start, rope, masks, no_grad, grad, tolerance):
         """The passes over the group: start [B, T, C] -> (hidden before the target layer, its keys/values)."""
         kv = None
         with torch.no_grad():
             if tolerance is not None:
                 kv, no_grad, grad = self.converge(start.detach(), rope, masks, tolerance), 0, 1
-            mean = [averages and is_averaged(n, no_grad + grad) for n in range(1, no_grad + grad + 1)]
-            for averaged in mean[:no_grad]:
-                kv = self.group_kv(start.detach(), rope, masks, kv, averaged)[1]
-        for averaged in mean[no_grad:]:
-            h, kv = self.group_kv(start, rope, masks, kv, averaged)
+            for _ in range(no_grad):
+                kv = self.group_kv(start.detach(), rope, masks, kv)[1]
+        for _ in range(grad):
+            h, kv = self.group_kv(start, rope, masks, kv)
         return h, kv
 
     def converge(self, h, rope, masks, tolerance):

@@ -17,7 +17,7 @@ class Config:
     max_position_embeddings: int = 2048
     layer_types: str = '0_5_5_5_5_5_5_5_5_5_5_5_5_5_5_15'
     force_nodiag: bool = False
-    forward_passes: int = 5
+    forward_passes: int = 4
     backward_passes: int = 2
 
     @classmethod
@@ -47,4 +47,4 @@ def config_json(config=None):
     return json.dumps(dict(
         architectures=['LCKVLlamaForCausalLM'], model_type='lckv-llama', **asdict(config or Config()), hidden_act='silu',
         tie_word_embeddings=True, attention_bias=False, mlp_bias=False, sliding_window=4096, use_sequential=False, bos_token_id=0,
-        eos_token_id=0, pad_token_id=6, torch_dtype='float32', lckv_prompt=dict(snippets=True), lckv_prefill=dict(average_passes=True), quantization=dict(format='int8-group', group_size=32)), indent=2) + '\n'
+        eos_token_id=0, pad_token_id=6, torch_dtype='float32', lckv_prompt=dict(snippets=True), quantization=dict(format='int8-group', group_size=32)), indent=2) + '\n'

@@ -19,8 +19,6 @@ export interface ForwardOptions {
   passes: number;
   /** Relative change of a row's keys and values below which another pass is of no use. */
   tolerance: number;
-  /** Every second pass leaves the mean of its keys and values and the earlier ones. */
-  averages: boolean;
   /** No number of passes was asked for: the exact result will do, however it is come by. */
   isExactWelcome: boolean;
   signal?: AbortSignal;
@@ -146,7 +144,7 @@ export class Forward {
   ): Promise<number[][]> {
     const kernels = this.few.get(Math.min(count, BATCH_ROWS))!;
     const position = start + step;
-    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from, 0]));
+    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
     for (let i = 0; i < steps; i++) {
       this.recorder.run(kernels, { count, end: position + i + 1 });
     }
@@ -220,7 +218,7 @@ export class Forward {
   }
 
   private writeStep(start: number, count: number, logitRow = count - 1): void {
-    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0, 0, 0]));
+    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0, 0]));
   }
 
   /** Says which tokens stand at the positions from `start` on. */

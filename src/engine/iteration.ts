@@ -27,13 +27,9 @@ export interface IterationOptions {
   passes: number;
   /** Relative change of a row's keys and values below which another pass is of no use. */
   tolerance: number;
-  /** Every second pass leaves the mean of its keys and values and the earlier ones. */
-  averages: boolean;
   signal?: AbortSignal;
 }
 
-/** The first passes bring so much that is new that a mean would only hold it up. */
-const UNAVERAGED_PASSES = 4;
 /** Fewer rows than this do not leave the iteration early: a product takes as long without them. */
 const LEAVE_TOGETHER = 8;
 
@@ -53,8 +49,8 @@ export class Iteration {
   /**
    * Passes from the same input until the keys and values no longer change. A pass ends at the top
    * layer's keys and values. Leading rows that have settled leave: their top layer is finished,
-   * and later passes are for the rows behind them. Every pass that is no mean makes one more row exact,
-   * so what is left needs no more of them than it has rows. Returns how many passes it took.
+   * and later passes are for the rows behind them. After n passes the first n rows are exact, so
+   * what is left needs no more passes than it has rows. Returns how many passes it took.
    */
   async run(
     { upToKv, rest, targets }: GroupStages,
@@ -68,18 +64,14 @@ export class Iteration {
     this.clearNewRows(targets, count);
 
     let settled = 0;
-    let exact = 0;
     for (let pass = 1; ; pass++) {
       const active = count - settled;
-      const averages = isAveraged(pass, active, options);
-      if (averages) this.nextRows(settled, active, true);
-      else exact++;
       this.recorder.run(upToKv.many, { count: active, end });
-      if (averages) this.nextRows(settled, active);
       let leaving = active;
       if (pass < limit) {
+        const exact = pass - settled;
         const still = await this.settledRows(targets, active, pass, options);
-        leaving = Math.min(active, Math.max(exact - settled, still));
+        leaving = Math.min(active, Math.max(exact, still));
         if (leaving < LEAVE_TOGETHER && leaving < active) leaving = 0;
       }
       const isWhole = leaving === count;
@@ -169,16 +161,10 @@ export class Iteration {
   }
 
   /** What is recorded next is for rows [firstRow, firstRow + count) of the chunk. */
-  private nextRows(firstRow: number, count: number, averages = false): void {
-    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0, 0, Number(averages)];
+  private nextRows(firstRow: number, count: number): void {
+    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0, 0];
     this.recorder.write(this.model.step, 0, new Uint32Array(words));
   }
-}
-
-/** Whether a pass leaves the mean: every second one back from the last, unless its rows become exact anyway. */
-function isAveraged(pass: number, active: number, { averages, passes }: IterationOptions): boolean {
-  const left = passes - pass;
-  return averages && pass > UNAVERAGED_PASSES && left % 2 === 0 && active > left + 1;
 }
 
 export function groupStages(model: Model, config: ModelConfig): GroupStages[] {

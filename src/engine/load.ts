@@ -8,7 +8,8 @@ import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import type { KernelSet } from './kernel';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
-import { Resident, type ResidentShape } from './resident';
+import { Resident } from './resident';
+import type { ResidentShape } from './residentPlan';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
 import { allowed, fastest, fastestResident, tuningKey, type Tunings } from './tuning';
@@ -107,7 +108,7 @@ export async function loadParts(
     model = tuned.model;
     const resident = info.software
       ? null
-      : await fastestResident(gpu, cache, config, model, buildResident, options.signal);
+      : await fastestResident(gpu, cache, config, model, buildResident);
     await tunings.write(key, { matvec: tuned.shape, resident });
   }
   const wanted: EngineOptions['resident'] | null = options.resident ?? known?.resident;

@@ -4,7 +4,8 @@
  */
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler } from './kernel';
-import { WEIGHT_SOURCES, type Matrix, type Piece } from './weights';
+import { WEIGHT_SOURCES } from './formats';
+import type { Matrix, Piece } from './weights';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import stepSource from '../../shaders/step.wgsl';
 

@@ -15,7 +15,7 @@ import { pad8 } from './precision';
 import { embeddingOf, headWeights, layerWeights } from './parameters';
 import type { WeightLoader } from './weights';
 
-const STEP_BYTES = 24;
+const STEP_BYTES = 20;
 
 /** A layer, cut after its keys and values are stored: early passes of a group end there. */
 export interface LayerStages {

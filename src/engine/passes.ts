@@ -4,8 +4,8 @@ import type { ForwardOptions } from './forward';
 
 /**
  * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
- * pass per token). `trained`: iterate until they change little, at most a few passes more than the
- * model was trained with. `sequential`: token by token. A number: that many passes.
+ * pass per token). `trained`: iterate until they change little, at most as often as the model says that
+ * it was trained with. `sequential`: token by token. A number: that many passes.
  */
 export type Passes = 'exact' | 'trained' | 'sequential' | number;
 
@@ -14,8 +14,6 @@ export interface PrefillOptions {
   passes?: Passes;
   /** Share of its length by which a row's keys and values may still change when iteration ends. */
   tolerance?: number;
-  /** Every second pass leaves the mean of its keys and values and the earlier ones; default: `trained`, where the model says so. */
-  averages?: boolean;
   signal?: AbortSignal;
 }
 
@@ -29,25 +27,17 @@ const CONVERGED = 1e-5;
  * likeliest token in 99 % of cases, and the loss had stopped falling two passes earlier.
  */
 const SETTLED = 1e-2;
-/** Passes beyond the trained number of forward and backward ones. */
-const EXTRA_PASSES = 2;
-
 export function forwardOptions(
   output: ForwardOptions['output'],
-  { passes = 'exact', tolerance, averages, signal }: PrefillOptions,
-  config: ModelConfig,
+  { passes = 'exact', tolerance, signal }: PrefillOptions,
+  { trainedPasses }: ModelConfig,
 ): ForwardOptions {
-  if (typeof passes === 'number') {
-    const plain = { averages: averages ?? false, isExactWelcome: false };
-    return { output, passes, tolerance: tolerance ?? 0, ...plain, signal };
+  const isExactWelcome = typeof passes !== 'number';
+  if (typeof passes === 'number')
+    return { output, passes, tolerance: tolerance ?? 0, isExactWelcome, signal };
+  if (passes === 'trained') {
+    const passes = trainedPasses;
+    return { output, passes, tolerance: tolerance ?? SETTLED, isExactWelcome, signal };
   }
-  const isTrained = passes === 'trained';
-  return {
-    output,
-    passes: isTrained ? config.trainedPasses + EXTRA_PASSES : Infinity,
-    tolerance: tolerance ?? (isTrained ? SETTLED : CONVERGED),
-    averages: averages ?? (isTrained && config.averagesPasses),
-    isExactWelcome: true,
-    signal,
-  };
+  return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, isExactWelcome, signal };
 }

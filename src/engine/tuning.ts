@@ -11,7 +11,8 @@ import { Forward } from './forward';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
 import type { MatvecShape } from './products';
-import type { Resident, ResidentShape } from './resident';
+import type { Resident } from './resident';
+import type { ResidentShape } from './residentPlan';
 
 /** What is found out: how one row's products are shared out, and a token's one dispatch, if that is faster. */
 export interface Tuning {
@@ -49,9 +50,8 @@ const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
   { groups: 32, lanes: 512, depth: 2 },
   { groups: 16, lanes: 256, depth: 2 },
 ];
-/** After this no further shape is tried, in milliseconds; one dispatch takes a second to compile. */
+/** After this no further shape of the products is tried, in milliseconds. */
 const LIMIT_MS = 1000;
-const RESIDENT_LIMIT_MS = 3000;
 /** Tokens decoded in one go, and how often: the least time counts. */
 const STEPS = 16;
 const REPEATS = 3;
@@ -130,19 +130,18 @@ export async function fastestResident(
   config: ModelConfig,
   model: Model,
   build: (shape: ResidentShape) => Promise<Resident | null>,
-  signal?: AbortSignal,
+  shapes: readonly ResidentShape[] = candidates(RESIDENT_CANDIDATES, gpu.device),
 ): Promise<ResidentShape | null> {
-  const begin = performance.now();
   const { logits, ms } = (await decodeTime(gpu, model, cache, config, null))!;
+  const kernels = await buildAll(gpu.device, shapes, build);
   let best: { kernel: Resident; shape: ResidentShape; ms: number } | null = null;
   /** More workgroups than the device runs at once. */
   let tooMany = Infinity;
-  for (const shape of candidates(RESIDENT_CANDIDATES, gpu.device)) {
-    signal?.throwIfAborted();
-    if (performance.now() - begin > RESIDENT_LIMIT_MS) break;
-    if (shape.groups >= tooMany) continue;
-    const kernel = await attempt(gpu.device, () => build(shape));
-    if (!kernel) continue;
+  for (const [shape, kernel] of kernels) {
+    if (shape.groups >= tooMany) {
+      kernel.dispose();
+      continue;
+    }
     model.resident = kernel;
     const measured = await decodeTime(gpu, model, cache, config, logits);
     const isStuck = model.resident === null;
@@ -156,16 +155,33 @@ export async function fastestResident(
   return best?.shape ?? null;
 }
 
-/** What was built, or null where a kernel does not compile or memory is short. */
-async function attempt<T extends { dispose(): void }>(
+/** The kernels that can be built, together, as each takes a second to compile; none where memory is short. */
+async function buildAll(
   device: GPUDevice,
-  build: () => Promise<T | null>,
-): Promise<T | null> {
+  shapes: readonly ResidentShape[],
+  build: (shape: ResidentShape) => Promise<Resident | null>,
+): Promise<[ResidentShape, Resident][]> {
   const errors = watchErrors(device);
-  const built = await build().catch(() => null);
+  const building = shapes.map(
+    async (shape) => [shape, await build(shape).catch(() => null)] as const,
+  );
+  const built = await Promise.all(building);
   const { shortage, fault } = await errors();
-  if (shortage === null && fault === null) return built;
-  built?.dispose();
+  const found = built.flatMap(([shape, kernel]): [ResidentShape, Resident][] =>
+    kernel ? [[shape, kernel]] : [],
+  );
+  if (shortage === null && fault === null) return found;
+  for (const [, kernel] of found) kernel.dispose();
+  return [];
+}
+
+/** The model, or null where a kernel does not compile or memory is short. */
+async function attempt(device: GPUDevice, build: () => Promise<Model>): Promise<Model | null> {
+  const errors = watchErrors(device);
+  const model = await build().catch(() => null);
+  const { shortage, fault } = await errors();
+  if (shortage === null && fault === null) return model;
+  model?.dispose();
   return null;
 }
 

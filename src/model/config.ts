@@ -44,11 +44,6 @@ export interface ModelConfig {
   groups: LayerGroup[];
   /** forward_passes + backward_passes: what the model was trained with. */
   trainedPasses: number;
-  /**
-   * Keys and values go to and fro between passes of a prefill, so that the mean of two is nearer to where
-   * they settle: `"lckv_prefill": {"average_passes": true}`.
-   */
-  averagesPasses: boolean;
   bosToken: number | null;
   eosTokens: number[];
   /** int8 group-wise weights (models/README.md), or null for plain floats. */
@@ -108,15 +103,15 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
     bosToken: fields.tokens('bos_token_id', vocabSize, 1)[0] ?? null,
     eosTokens: fields.tokens('eos_token_id', vocabSize, 2),
     quantization: parseQuantization(fields, file, sizes),
-    averagesPasses: flag(fields, file, 'lckv_prefill', 'average_passes'),
-    snippets: flag(fields, file, 'lckv_prompt', 'snippets'),
+    snippets: parseSnippets(fields, file),
   };
 }
 
-/** What a section of our own says, if it is there. */
-function flag(fields: Fields, file: string, section: string, name: string): boolean {
-  const found = fields.raw(section);
-  return found !== undefined && new Fields(found, `${file}: ${section}`).boolean(name, false);
+function parseSnippets(fields: Fields, file: string): boolean {
+  const prompt = fields.raw('lckv_prompt');
+  return (
+    prompt !== undefined && new Fields(prompt, `${file}: lckv_prompt`).boolean('snippets', false)
+  );
 }
 
 interface Layout {

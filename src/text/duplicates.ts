@@ -20,8 +20,9 @@ export function cutRepeatedLines(text: string, around: Surroundings): string {
     const below = around.linesBelow[0] ?? '';
     const isAlone = i === 0 && tail.length === 1;
     if (isAlone && indentWidth(whole[0]) !== indentWidth(below)) continue;
-    // Where the line above is the same too, that is how the text goes.
-    if (isAlone && alike(whole[0].trim(), (around.above.at(-1) ?? '').trim())) continue;
+    // Where the line above is the same too, or the next two are, that is how the text goes.
+    const others = [around.above.at(-1) ?? '', around.linesBelow[1] ?? ''];
+    if (isAlone && others.some((line) => alike(whole[0].trim(), line.trim()))) continue;
     if (repeats(whole, opening, around) || (i === 0 && repeats(tail, [], around)))
       return lines.slice(0, i).join('\n').trimEnd();
   }

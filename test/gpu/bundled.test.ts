@@ -77,26 +77,6 @@ describe('bundled model', function () {
       }
     });
   }
-
-  it('a long prompt: averaged passes come nearer to the exact result', async () => {
-    assert.ok(checkpoint.config.averagesPasses);
-    const index = snippets.findIndex(({ prompt }) => prompt.length > 300);
-    const { prompt } = snippets[index];
-    const engine = await Engine.load(gpu, checkpoint, { chunkTokens: 400, contextTokens: 400 });
-    try {
-      const vocab = checkpoint.config.vocabSize;
-      const exact = expected.subarray(index * vocab, (index + 1) * vocab);
-      const errorOf = async (averages: boolean) => {
-        engine.crop(0);
-        await engine.prefill(prompt, { passes: 9, averages });
-        return relativeError(await engine.readLogits(), exact);
-      };
-      const [plain, averaged] = [await errorOf(false), await errorOf(true)];
-      assert.ok(averaged < plain / 3, `averaged ${averaged}, plain ${plain}`);
-    } finally {
-      engine.dispose();
-    }
-  });
 });
 
 describe('editing a document with the bundled model', function () {

@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict';
 import { Engine, type EngineOptions } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
-import type { ResidentShape } from '../../src/engine/resident';
+import { loadParts } from '../../src/engine/load';
+import { Resident } from '../../src/engine/resident';
+import type { ResidentShape } from '../../src/engine/residentPlan';
+import { fastestResident } from '../../src/engine/tuning';
 import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';
 import { randomSource } from '../random-source';
@@ -102,6 +105,19 @@ describe('resident kernel', function () {
     assert.deepEqual(found.tokens, usual.tokens);
     assert.equal(found.before, true);
     assert.equal(found.after, false, 'with a single look nobody can have waited for the others');
+  });
+
+  it('is chosen only where it is faster', async () => {
+    const [{ fields, dtype }] = MODELS;
+    const source = randomSource(fields, dtype, 11, 0.15);
+    const parts = await loadParts(gpu, source, { contextTokens: 128, kernelSet: 'subgroup' });
+    const { compiler, config, cache, weights, model } = parts;
+    const build = (shape: ResidentShape) =>
+      Resident.build(compiler, config, cache, weights, model, shape, PATIENT);
+    const { mostReads: _, ...shape } = SHAPE;
+    const found = await fastestResident(gpu, cache, config, model, build, [shape]);
+    assert.deepEqual(found, model.resident ? shape : null);
+    for (const part of [parts.snapshots, model, cache, weights]) part.dispose();
   });
 
   it('is not there for weights in several pieces', async () => {

@@ -49,7 +49,6 @@ describe('config', () => {
       bosToken: 1,
       eosTokens: [2, 3],
       quantization: null,
-      averagesPasses: false,
       snippets: false,
     });
     assert.deepEqual(layers[0], { reads: 0, strict: false, window: null, computesKv: true });
@@ -174,12 +173,6 @@ describe('config', () => {
       () => parse({ lckv_prompt: { snippets: 'yes' } }),
       /lckv_prompt: snippets: found "yes", expected true or false/,
     );
-  });
-
-  it('reads whether passes of a prefill are averaged', () => {
-    const prefill = { average_passes: true };
-    assert.equal(parse({ lckv_prefill: prefill }).averagesPasses, true);
-    assert.equal(parse({}).averagesPasses, false);
   });
 
   const bad: [object, RegExp][] = [
