@@ -30,6 +30,8 @@ export interface IterationOptions {
   signal?: AbortSignal;
 }
 
+/** No trained model's rows settle sooner, so that the device need not be asked. */
+const SETTLING_PASSES = 4;
 /** Fewer rows than this do not leave the iteration early: a product takes as long without them. */
 const LEAVE_TOGETHER = 8;
 
@@ -70,7 +72,8 @@ export class Iteration {
       let leaving = active;
       if (pass < limit) {
         const exact = pass - settled;
-        const still = await this.settledRows(targets, active, pass, options);
+        const isOpen = pass >= SETTLING_PASSES;
+        const still = isOpen ? await this.settledRows(targets, active, options) : 0;
         leaving = Math.min(active, Math.max(exact, still));
         if (leaving < LEAVE_TOGETHER && leaving < active) leaving = 0;
       }
@@ -119,10 +122,8 @@ export class Iteration {
   private async settledRows(
     layers: number[],
     active: number,
-    pass: number,
     { tolerance, signal }: IterationOptions,
   ): Promise<number> {
-    if (pass === 1) return 0; // the rows it is compared with are zeros
     const parts = layers.map((layer) => ({
       buffer: this.model.change.get(layer)!,
       size: active * 8,
