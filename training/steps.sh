@@ -1,8 +1,8 @@
 #!/bin/bash
 # The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
-# usage: steps.sh check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
+# usage: steps.sh receive | check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
 # PARTS: of the corpus. RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
-# EPOCHS: first and last epoch of cursors; those before 24 went into the released weights. FLAGS: more flags of train.py.
+# EPOCHS: first and last epoch of cursors; those before 26 went into the released weights. FLAGS: more flags of train.py.
 # SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work while evaluating.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ run=.work/run
 tokenizer=${release:-.work}/tokenizer.json
 parts=${PARTS:-6} first_gpu=${FIRST_GPU:-0}
 heldout=.work/heldout.jsonl.xz
-read -r first last <<<"${EPOCHS:-24 31}"
+read -r first last <<<"${EPOCHS:-26 33}"
 
 # start NAME COMMAND...: in the background and in a session of its own, so that it outlives its caller
 start() {
@@ -93,6 +93,7 @@ evaluate() {
 
 step=${1:?step}
 case $step in
+  receive) ;; # what came is there: device.sh
   check | rows | train | pack | evaluate) "$step" "${@:2}" ;;
   *) echo "no such step: $step" >&2; exit 2 ;;
 esac
