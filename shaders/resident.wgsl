@@ -63,18 +63,18 @@ var<private> turn: u32;
 
 /// What a product multiplies.
 var<workgroup> x: array<vec4f, LONGEST / 4u>;
-/// By subgroup: sums of squares of what the lanes brought.
-var<workgroup> squares: array<f32, LANES>;
+/// By subgroup: what its lanes bring to a sum or a maximum. The smallest subgroups have 8 lanes.
+var<workgroup> meeting: array<f32, LANES / 8u>;
 var<workgroup> control: vec2u;
 
-/// Sum of the squares of x, from those of the subgroups. After a barrier.
-fn square_sum() -> f32 {
+/// The sum of what the subgroups brought; after a barrier.
+fn met_sum() -> f32 {
   var sum = 0.0;
-  for (var s = 0u; s < subgroups; s++) { sum += squares[s]; }
+  for (var s = 0u; s < subgroups; s++) { sum += meeting[s]; }
   return sum;
 }
 
-fn norm_scale() -> f32 { return inverseSqrt(square_sum() / f32(WIDTH) + EPS); }
+fn norm_scale() -> f32 { return inverseSqrt(met_sum() / f32(WIDTH) + EPS); }
 
 /// The part of a number of pairs of rows that is this workgroup's.
 struct Share { first: u32, count: u32 }

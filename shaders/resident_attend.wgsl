@@ -17,19 +17,19 @@ var<workgroup> totals: array<f32, HEADS * SPLITS>;
 
 fn max_of_all(value: f32) -> f32 {
   let mine = subgroupMax(value);
-  if (in_subgroup == 0u) { squares[subgroup] = mine; }
+  if (in_subgroup == 0u) { meeting[subgroup] = mine; }
   workgroupBarrier();
-  var result = squares[0];
-  for (var s = 1u; s < subgroups; s++) { result = max(result, squares[s]); }
+  var result = meeting[0];
+  for (var s = 1u; s < subgroups; s++) { result = max(result, meeting[s]); }
   workgroupBarrier();
   return result;
 }
 
 fn sum_of_all(value: f32) -> f32 {
   let mine = subgroupAdd(value);
-  if (in_subgroup == 0u) { squares[subgroup] = mine; }
+  if (in_subgroup == 0u) { meeting[subgroup] = mine; }
   workgroupBarrier();
-  let result = square_sum();
+  let result = met_sum();
   workgroupBarrier();
   return result;
 }

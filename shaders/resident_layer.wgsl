@@ -41,7 +41,7 @@ fn norm4(at: u32) -> vec4f {
   return bitcast<vec4f>(vec4u(scales[at], scales[at + 1u], scales[at + 2u], scales[at + 3u]));
 }
 
-/// x = the residual stream times a norm's weights; its squares to `squares`.
+/// x = the residual stream times a norm's weights; the sum of its squares to `meeting`.
 fn gather_normed(norm: u32, round: u32, is_embedding: bool) {
   var read_already: array<vec4u, WIDTH_TURNS>;
   var weight: array<vec4f, WIDTH_TURNS>;
@@ -65,7 +65,7 @@ fn gather_normed(norm: u32, round: u32, is_embedding: bool) {
     x[at] = value * weight[i];
   }
   let sum = subgroupAdd(square);
-  if (in_subgroup == 0u) { squares[subgroup] = sum; }
+  if (in_subgroup == 0u) { meeting[subgroup] = sum; }
 }
 
 fn add_residual(pair: u32, index: u32, product: vec2f, round: u32) {

@@ -85,7 +85,7 @@ describe('tuning', function () {
     const file = new TuningFile(path);
     const usual = { lanes: 64, units: 4, pairs: 1, depth: 1 };
     const other = { lanes: 64, units: 2, pairs: 1, depth: 4 };
-    const resident = { groups: 32, lanes: 256, depth: 2 };
+    const resident = { groups: 64, lanes: 512, depth: 2 };
     const kept = async (key: string) => allowed(await file.read(key), usual, gpu.device);
     await file.write('a', { matvec: other, resident });
     assert.deepEqual(await kept('a'), { matvec: other, resident });

@@ -45,10 +45,10 @@ describe('typing what is shown, with the worker', () => {
   it('cancels no completion while one types what it writes', () => {
     const along = replay.steps.filter(({ after }) => after === 'along');
     const sources = along.map(({ source }) => source);
-    assert.ok(
-      sources.filter((source) => source === 'running').length >= VISITS - 2,
-      sources.join(' '),
-    );
+    // One that is finished when the key comes is answered from memory.
+    const kept = sources.filter((source) => source === 'running' || source === 'memory');
+    assert.ok(kept.length >= VISITS - 2, sources.join(' '));
+    assert.ok(sources.includes('running'), sources.join(' '));
     // What was generated ahead at the visit's end may be under way.
     assert.ok(lost <= VISITS, `${lost} lost`);
   });
