@@ -102,7 +102,7 @@ export async function tiles(args: string[]): Promise<void> {
   const best: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
     const maxPieceBytes = device.limits.maxStorageBufferBindingSize;
-    const options = { maxPieceBytes, precision: precision as Precision };
+    const options = { maxPieceBytes, precision: precision as Precision, isWhole: true };
     const weights = new WeightLoader(device, source, options);
     for (const kind of values.matrices.split(',')) {
       const matrix = await weights.matrix(TENSORS[kind].map((name) => `model.layers.0.${name}`));

@@ -13,7 +13,7 @@ import { Model } from './model';
 import type { KernelChoice } from './operations';
 import { WeightLoader, type WeightOptions } from './weights';
 
-export interface BuildOptions extends Omit<WeightOptions, 'precision'> {
+export interface BuildOptions extends Omit<WeightOptions, 'precision' | 'isWhole'> {
   chunkTokens: number;
   kernels: KernelChoice;
 }
@@ -36,9 +36,12 @@ export async function buildModel(
 ): Promise<Built> {
   let shortage = '';
   for (const plan of plans) {
-    const built = await attempt(gpu, source, plan, options);
-    if (typeof built !== 'string') return built;
-    shortage = built;
+    // A device may have room for many buffers where it has none for one so large.
+    for (const isWhole of [true, false]) {
+      const built = await attempt(gpu, source, plan, { ...options, isWhole });
+      if (typeof built !== 'string') return built;
+      shortage = built;
+    }
   }
   throw new Fault(
     say`The GPU has not enough memory for this model (${shortage}). Choose a smaller model, a shorter context or a smaller lckv.precision, or close other programs that use the GPU.`,
@@ -50,10 +53,10 @@ async function attempt(
   { device }: Gpu,
   source: TensorSource,
   plan: LoadPlan,
-  { chunkTokens, kernels, ...options }: BuildOptions,
+  { chunkTokens, kernels, ...options }: BuildOptions & { isWhole: boolean },
 ): Promise<Built | string> {
   const errors = watchErrors(device);
-  const cache = new KvCache(device, source.config, plan.contextTokens);
+  const cache = new KvCache(device, source.config, plan.contextTokens, options.isWhole);
   const weights = new WeightLoader(device, source, { ...options, precision: plan.precision });
   const compiler = new KernelCompiler(device);
   const building = Model.build(compiler, source.config, cache, weights, chunkTokens, kernels);

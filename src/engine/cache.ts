@@ -21,7 +21,8 @@ export class KvCache {
   private readonly buffers: GPUBuffer[] = [];
   private held: number[] = [];
 
-  constructor(device: GPUDevice, config: ModelConfig, capacity: number) {
+  /** isWhole: all in one buffer, if the device can bind that. */
+  constructor(device: GPUDevice, config: ModelConfig, capacity: number, isWhole: boolean) {
     this.capacity = capacity;
     this.rowBytes = config.kvHeads * config.headDim * KV_NUMBER_BYTES;
     const size = capacity * this.rowBytes;
@@ -35,7 +36,7 @@ export class KvCache {
     };
     const total = 2 * layers.length * stride;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-    const isOne = total <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const isOne = isWhole && total <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
     this.whole = isOne ? create('keys and values', total) : null;
     const part = (label: string, index: number): Range =>
       this.whole

@@ -43,6 +43,8 @@ export interface WeightOptions {
   /** Largest buffer that the device can bind, in bytes. */
   maxPieceBytes: number;
   precision: Precision;
+  /** In one buffer what one kernel reads, if the device can bind that. */
+  isWhole: boolean;
   /** Called with the share of the checkpoint's bytes read so far, 0 to 1. */
   onProgress?: (fraction: number) => void;
   signal?: AbortSignal;
@@ -74,12 +76,12 @@ export class WeightLoader {
   constructor(device: GPUDevice, source: TensorSource, options: WeightOptions) {
     this.source = source;
     this.options = options;
-    const { precision, maxPieceBytes } = options;
+    const { precision, maxPieceBytes, isWhole } = options;
     const uploader = (ofTables: boolean) => {
       const tensors = source.tensors.filter(({ name }) => isTable(name) === ofTables);
       const bytes = tensors.map((info) => tensorBytes(info, precision) + 2 * BINDING_ALIGNMENT);
       const total = bytes.reduce((sum, one) => sum + one, 0);
-      return new Uploader(device, total <= maxPieceBytes ? total : 0);
+      return new Uploader(device, isWhole && total <= maxPieceBytes ? total : 0);
     };
     this.layers = uploader(false);
     this.tables = uploader(true);

@@ -75,7 +75,11 @@ describe('matmul', function () {
         3,
       );
       const name = 'model.layers.0.mlp.up_proj.weight';
-      const weights = new WeightLoader(device, source, { maxPieceBytes, precision: 'own' });
+      const weights = new WeightLoader(device, source, {
+        maxPieceBytes,
+        precision: 'own',
+        isWhole: true,
+      });
       const matrix = await weights.matrix([name]);
       const random = seededRandom(11);
       const stride = pad8(rows);
