@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Short equal runs of several layouts from scratch: same rows, order, seed and steps. Shows what condensing costs.
 
-usage: pilot.py ROWS_DIR HELDOUT.jsonl.xz TOKENIZER OUT.jsonl M_IDS SECONDS [RUN,...]
+usage: pilot.py ROWS_DIR HELDOUT.jsonl.xz TOKENIZER OUT.jsonl M_IDS SECONDS [RUN,...]     RUN: one of LAYOUTS
 Prints and writes one JSON line a run: held-out bits per byte, share of the lines completed exactly, seconds of training, bytes of keys and
 values a token (bf16). No run begins after SECONDS. `converted` goes on from what `standard` leaves half-way in OUT.jsonl.half.pt, and waits for it.
 """
@@ -24,9 +24,17 @@ from model_config import Config
 from train import ACCUMULATE, MICRO, Rows, head_loss, optimizers, rate
 
 STAGES = [(0.6, 1, 1), (1.01, 5, 2)]         # until this share of the steps: passes without and with gradient
-STANDARD = '0_1_2_3_4_5_6_7_8_9_10_11'
 MIDDLE = '0_5_5_5_5_5_5_5_5_5_5_11'
-PAPER = '0_10_10_10_10_10_10_10_10_10_10_11'
+LAYOUTS = {
+    'standard': '0_1_2_3_4_5_6_7_8_9_10_11', 'middle': MIDDLE, 'converted': MIDDLE, 'paper': '0_10_10_10_10_10_10_10_10_10_10_11',
+    'lower': '0_3_3_3_3_3_3_3_3_3_3_11', 'higher': '0_8_8_8_8_8_8_8_8_8_8_11',             # where the target sits
+    'two': '5_5_5_5_5_5_5_5_5_5_5_11', 'four': '0_1_5_5_5_5_5_5_5_5_5_11',                 # how many keep keys/values
+    'wide': '0_3_3_3_3_3_3_7', 'deep': '0_9_9_9_9_9_9_9_9_9_9_9_9_9_9_9_9_9_9_19',         # about the same work a token
+}
+SHAPES = {
+    'wide': dict(hidden_size=640, intermediate_size=1920, num_attention_heads=10, num_key_value_heads=5),
+    'deep': dict(hidden_size=384, intermediate_size=1152, num_attention_heads=6, num_key_value_heads=3),
+}
 WINDOWS = 160
 LINES = 0.2                # share of the line cases
 
@@ -94,13 +102,12 @@ def main(rows_dir, heldout, tokenizer_path, out, m_ids, seconds, runs='standard,
     found = random.Random(5).sample(found, min(len(found), WINDOWS))
     steps = round(float(m_ids) * 1e6 / (MICRO * ACCUMULATE * data.ROW))
     half = f'{out}.half.pt'
-    known = dict(standard=(STANDARD, 0), middle=(MIDDLE, 0), converted=(MIDDLE, steps // 2), paper=(PAPER, 0))
     for name in runs.split(','):
-        layout, first = known[name]
+        layout, first = LAYOUTS[name], steps // 2 if name == 'converted' else 0
         if time.time() > end:
             break
         torch.manual_seed(0)
-        config = replace(Config(), layer_types=layout, num_hidden_layers=len(layout.split('_')))
+        config = replace(Config(), layer_types=layout, num_hidden_layers=len(layout.split('_')), **SHAPES.get(name, {}))
         model, rows = LCKV(config).cuda(), Rows(rows_dir)
         if first:
             while not os.path.exists(half):
