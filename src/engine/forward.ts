@@ -122,6 +122,7 @@ export class Forward {
     if (!resident || tokens.every(({ id }) => id < this.config.vocabSize)) return tokens;
     // It got stuck: the device runs less of it at once than it did when it was tried.
     this.model.resident = null;
+    resident.dispose();
     return this.decodeBy(this.everything.one, start, count);
   }
 
