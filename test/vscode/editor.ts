@@ -48,11 +48,20 @@ export async function open(source: { language: string; content: string } | vscod
   const document =
     source instanceof vscode.Uri
       ? await vscode.workspace.openTextDocument(source)
-      : await vscode.workspace.openTextDocument(source);
+      : await untitled(source);
   const editor = await vscode.window.showTextDocument(document);
   const end = document.positionAt(document.getText().length);
   editor.selection = new vscode.Selection(end, end);
   return document;
+}
+
+/** A new document. While one of the same name is being closed, VS Code gives that one. */
+async function untitled(source: { language: string; content: string }) {
+  for (;;) {
+    const document = await vscode.workspace.openTextDocument(source);
+    if (document.getText() === source.content) return document;
+    await sleep(100);
+  }
 }
 
 /** Asks for ghost text and waits for the worker's answer. */

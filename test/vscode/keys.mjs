@@ -114,6 +114,7 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
         }
         await page.waitForTimeout(1000);
         const code = withoutBlanks(await ghost());
+        streamed.add(code);
         await picture(`generated-${key}`);
         await assertPainted(page, await page.$(`${GHOST} >> text=/\\S/`));
         await page.keyboard.press(key);
