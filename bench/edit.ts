@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,6 +65,7 @@ export async function edit(args: string[]): Promise<void> {
   }));
   report('edit', session.device.description || session.device.vendor, rows);
   await session.dispose();
+  rmSync(folder, { recursive: true });
 }
 
 async function replay(

@@ -8,6 +8,7 @@ import { Forward } from '../src/engine/forward';
 import { loadParts, type EngineParts } from '../src/engine/load';
 import { Resident } from '../src/engine/resident';
 import type { ResidentShape } from '../src/engine/residentPlan';
+import { relativeError } from '../test/compare';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
 import { madeUp, modelOptions } from './shapes';
 
@@ -24,21 +25,16 @@ export async function resident(args: string[]): Promise<void> {
       lanes: { type: 'string', default: '128,256,512' },
       depths: { type: 'string', default: '1,2,4' },
       steps: { type: 'string', default: '32' },
-      tuned: { type: 'boolean', default: false },
     },
   });
   const gpu = await openGpu();
   const [context, steps] = [Number(values.context), Number(values.steps)];
   const rows: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
-    const kept = values.tuned
-      ? { read: () => Promise.resolve(null), write: () => Promise.resolve() }
-      : undefined;
     const parts = await loadParts(gpu, source, {
       precision,
       contextTokens: context + steps + 1,
       kernelSet: 'subgroup',
-      tunings: kept,
     });
     const bytes = parts.weights.sizeBytes;
     const row = (shape: object, { stepMs, error, isStuck }: Measured) => ({
@@ -49,8 +45,6 @@ export async function resident(args: string[]): Promise<void> {
       error,
       stuck: Number(isStuck),
     });
-    parts.model.resident?.dispose();
-    parts.model.resident = null;
     const usual = await measure(parts, context, steps);
     rows.push(row({ groups: 0, lanes: 0, depth: 0 }, { ...usual, error: 0 }));
     for (const shape of shapes(values.groups, values.lanes, values.depths)) {
@@ -97,12 +91,6 @@ async function measure({ gpu, model, config, cache }: EngineParts, context: numb
   }
   forward.dispose();
   return { stepMs, logits, isStuck: hadResident && model.resident === null };
-}
-
-function relativeError(found: Float32Array, expected: Float32Array): number {
-  const squares = (of: (i: number) => number) =>
-    expected.reduce((sum, _, i) => sum + of(i) ** 2, 0);
-  return Math.sqrt(squares((i) => found[i] - expected[i]) / squares((i) => expected[i]));
 }
 
 function shapes(groups: string, lanes: string, depths: string): ResidentShape[] {

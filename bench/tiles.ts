@@ -8,7 +8,14 @@
  * parts and 1 where the next slab is loaded early; MATMUL_SHAPES are always among them.
  */
 import { parseArgs } from 'node:util';
-import { KernelCompiler, read, uniformStep, write, type Kernel } from '../src/engine/kernel';
+import {
+  bindableBytes,
+  KernelCompiler,
+  read,
+  uniformStep,
+  write,
+  type Kernel,
+} from '../src/engine/kernel';
 import {
   fits,
   matmul,
@@ -21,7 +28,7 @@ import {
 import { pad8, type Precision } from '../src/engine/precision';
 import { Readback } from '../src/engine/readback';
 import { seededRandom } from '../src/engine/sample';
-import { WEIGHT_SOURCES } from '../src/engine/formats';
+import { weightBindings, weightSource } from '../src/engine/formats';
 import { WeightLoader, type Matrix } from '../src/engine/weights';
 import { relativeError } from '../test/compare';
 import { normal } from '../test/random-source';
@@ -101,7 +108,7 @@ export async function tiles(args: string[]): Promise<void> {
   const all: Row[] = [];
   const best: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
-    const maxPieceBytes = device.limits.maxStorageBufferBindingSize;
+    const maxPieceBytes = bindableBytes(device);
     const options = { maxPieceBytes, precision: precision as Precision, isWhole: true };
     const weights = new WeightLoader(device, source, options);
     for (const kind of values.matrices.split(',')) {
@@ -166,21 +173,19 @@ class MatrixBench {
       device.createBuffer({ size, usage: STORAGE | COPY_DST | COPY_SRC });
     const stride = pad8(matrix.rows);
     const x = buffer(tokens * matrix.cols * 4);
-    const step = device.createBuffer({ size: 24, usage: UNIFORM | COPY_DST });
+    const step = device.createBuffer({ size: 20, usage: UNIFORM | COPY_DST });
     this.ends = { x, y: buffer(tokens * stride * 4), stride, add: false, step };
     this.expected = buffer(tokens * stride * 4);
     const random = seededRandom(5);
     const rows = Float32Array.from({ length: tokens * matrix.cols }, () => normal(random));
     device.queue.writeBuffer(x, 0, rows);
-    const [piece] = matrix.pieces;
-    const scales = piece.scales ? [read(1, piece.scales)] : [];
     this.plain = this.compiler.compile({
       label: 'plain product',
-      source: [WEIGHT_SOURCES[matrix.dtype], stepSource, PLAIN],
+      source: [weightSource(matrix.dtype), stepSource, PLAIN],
       constants: { BLOCKS: matrix.cols / 8, ROWS: matrix.rows, Y_STRIDE: stride },
       bindings: [
-        ...[read(0, piece.values), ...scales, read(2, x), write(3, this.expected)],
-        uniformStep(4, step),
+        ...weightBindings(matrix.pieces[0]),
+        ...[read(2, x), write(3, this.expected), uniformStep(4, step)],
       ],
       workgroups: ({ count }) => [Math.ceil(matrix.rows / 64), count, 1],
     });
@@ -198,7 +203,7 @@ class MatrixBench {
 
   /** From now on products are with so many tokens. */
   async expect(count: number): Promise<void> {
-    this.device.queue.writeBuffer(this.ends.step, 0, new Uint32Array([0, count, 0, 0, 0, 0]));
+    this.device.queue.writeBuffer(this.ends.step, 0, new Uint32Array([0, count, 0, 0, 0]));
     await this.run(await this.plain, count, 1);
   }
 

@@ -51,10 +51,7 @@ const KV_WIDTH = KV_HEADS * HEAD_DIM;
 const WIDTH4 = WIDTH / 4u;
 
 var<private> group: u32;
-var<private> subgroup: u32;
-var<private> subgroups: u32;
 var<private> lanes: u32;
-var<private> in_subgroup: u32;
 /// Neighbours are neighbours in a subgroup.
 var<private> lane: u32;
 var<private> position: u32;
@@ -63,18 +60,14 @@ var<private> turn: u32;
 
 /// What a product multiplies.
 var<workgroup> x: array<vec4f, LONGEST / 4u>;
-/// By subgroup: what its lanes bring to a sum or a maximum. The smallest subgroups have 8 lanes.
-var<workgroup> meeting: array<f32, LANES / 8u>;
 var<workgroup> control: vec2u;
 
-/// The sum of what the subgroups brought; after a barrier.
-fn met_sum() -> f32 {
+/// The factor of RMSNorm, from the sums of squares that the subgroups brought; after a barrier.
+fn norm_scale() -> f32 {
   var sum = 0.0;
-  for (var s = 0u; s < subgroups; s++) { sum += meeting[s]; }
-  return sum;
+  for (var s = 0u; s < subgroup_count; s++) { sum += meeting[s]; }
+  return inverseSqrt(sum / f32(WIDTH) + EPS);
 }
-
-fn norm_scale() -> f32 { return inverseSqrt(met_sum() / f32(WIDTH) + EPS); }
 
 /// The part of a number of pairs of rows that is this workgroup's.
 struct Share { first: u32, count: u32 }
@@ -90,16 +83,16 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_id) subgroup_id: u32,
-  @builtin(num_subgroups) subgroup_count: u32,
+  @builtin(num_subgroups) subgroups: u32,
   @builtin(subgroup_size) subgroup_size: u32,
   @builtin(subgroup_invocation_id) invocation: u32,
 ) {
   group = workgroup.x;
-  subgroup = subgroup_id;
-  subgroups = subgroup_count;
+  my_subgroup = subgroup_id;
+  subgroup_count = subgroups;
   lanes = subgroup_size;
-  in_subgroup = invocation;
-  lane = subgroup * lanes + invocation;
+  subgroup_lane = invocation;
+  lane = my_subgroup * lanes + invocation;
   if (index == 0u) { control = vec2u(step.start, atomicLoad(&exchange[TURN])); }
   let now = workgroupUniformLoad(&control);
   position = now.x;

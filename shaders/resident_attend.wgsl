@@ -15,25 +15,6 @@ var<workgroup> outputs: array<vec4f, LANES>;
 var<workgroup> tops: array<f32, HEADS * SPLITS>;
 var<workgroup> totals: array<f32, HEADS * SPLITS>;
 
-fn max_of_all(value: f32) -> f32 {
-  let mine = subgroupMax(value);
-  if (in_subgroup == 0u) { meeting[subgroup] = mine; }
-  workgroupBarrier();
-  var result = meeting[0];
-  for (var s = 1u; s < subgroups; s++) { result = max(result, meeting[s]); }
-  workgroupBarrier();
-  return result;
-}
-
-fn sum_of_all(value: f32) -> f32 {
-  let mine = subgroupAdd(value);
-  if (in_subgroup == 0u) { meeting[subgroup] = mine; }
-  workgroupBarrier();
-  let result = met_sum();
-  workgroupBarrier();
-  return result;
-}
-
 /// The current position's keys and values of a head; one workgroup puts them into the cache.
 fn load_fresh(layer: Layer, head: u32, stores: bool) {
   let at = FRESH + layer.source * 2u * KV_WIDTH + head * HEAD_DIM + lane * 4u;
@@ -77,11 +58,11 @@ fn attend_part(layer: Layer, head: u32, split: u32, round: u32, position: u32) {
     score += subgroupShuffleXor(score, 1u);
     score += subgroupShuffleXor(score, 2u);
     let counts = block + lane / 4u < end;
-    let higher = max(top, rounded(max_of_all(select(LOWEST, score, counts))));
+    let higher = max(top, rounded(max_of_all(select(LOWEST, score, counts), lane)));
     let weight = select(0.0, exp(score - higher), counts && quarter == 0u);
     if (quarter == 0u) { shares[lane / 4u] = weight; }
     let keep = exp(top - higher);
-    total = total * keep + sum_of_all(weight);
+    total = total * keep + sum_of_all(weight, lane);
     top = higher;
     output *= keep;
     let count = select(0u, min(BLOCK, end - block), lane < COLUMN_GROUPS * HEAD4);

@@ -34,7 +34,7 @@ fn finish_head(first: u32, task: u32, sum: vec2f) {
   let id = (first + task) * 2u;
   best = better(best, Best(sum.x, id, 1.0));
   if (id + 1u < VOCAB) { best = better(best, Best(sum.y, id + 1u, 1.0)); }
-  if (in_subgroup == 0u) {
+  if (subgroup_lane == 0u) {
     logits[id] = sum.x;
     if (id + 1u < VOCAB) { logits[id + 1u] = sum.y; }
   }
@@ -66,7 +66,7 @@ fn best_of_all(mine: Best) -> Best {
 }
 
 fn choose(group: u32) {
-  if (in_subgroup != 0u) { best = none(); }
+  if (subgroup_lane != 0u) { best = none(); }
   let mine = best_of_all(best);
   let at = CHOICES + group * 4u;
   if (lane == 0u) {

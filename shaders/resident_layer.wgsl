@@ -13,7 +13,7 @@ fn sum_of(pair: u32, parts: u32) -> vec2f {
 }
 
 fn finish(task: u32, sum: vec2f) {
-  if (in_subgroup == 0u) { sums[task] = sum; }
+  if (subgroup_lane == 0u) { sums[task] = sum; }
 }
 
 fn round_of(layer: u32) -> u32 { return turn * LAYERS + layer; }
@@ -65,7 +65,7 @@ fn gather_normed(norm: u32, round: u32, is_embedding: bool) {
     x[at] = value * weight[i];
   }
   let sum = subgroupAdd(square);
-  if (in_subgroup == 0u) { meeting[subgroup] = sum; }
+  if (subgroup_lane == 0u) { meeting[my_subgroup] = sum; }
 }
 
 fn add_residual(pair: u32, index: u32, product: vec2f, round: u32) {

@@ -14,7 +14,7 @@ const PART_KIND = (BLOCKS_KIND + PARTS_KIND - 1u) / PARTS_KIND;
 fn fetch_KIND(place: Place, first_pair: u32, task: u32, turn_of_part: u32) -> Weights_KIND {
   var found: Weights_KIND;
   let rows = rows_KIND(first_pair + task / PARTS_KIND);
-  let begin = task % PARTS_KIND * PART_KIND + turn_of_part * lanes * DEPTH_KIND + in_subgroup;
+  let begin = task % PARTS_KIND * PART_KIND + turn_of_part * lanes * DEPTH_KIND + subgroup_lane;
   for (var d = 0u; d < DEPTH_KIND; d++) {
     let block = min(begin + d * lanes, BLOCKS_KIND - 1u);
     let at = rows * BLOCKS_KIND + block;
@@ -29,7 +29,7 @@ fn fetch_KIND(place: Place, first_pair: u32, task: u32, turn_of_part: u32) -> We
 fn dots_KIND(w: Weights_KIND, task: u32, turn_of_part: u32) -> vec2f {
   var sum = vec2f(0.0);
   let part = task % PARTS_KIND * PART_KIND;
-  let begin = part + turn_of_part * lanes * DEPTH_KIND + in_subgroup;
+  let begin = part + turn_of_part * lanes * DEPTH_KIND + subgroup_lane;
   let end = min(part + PART_KIND, BLOCKS_KIND);
   for (var d = 0u; d < DEPTH_KIND; d++) {
     let block = min(begin + d * lanes, BLOCKS_KIND - 1u);
@@ -48,7 +48,7 @@ fn multiply_KIND(layer: u32) {
   let share = share_of(pairs_KIND(layer));
   let tasks = share.count * PARTS_KIND;
   let turns = (PART_KIND + lanes * DEPTH_KIND - 1u) / (lanes * DEPTH_KIND);
-  var task = subgroup;
+  var task = my_subgroup;
   var ahead: Weights_KIND;
   if (task < tasks) { ahead = fetch_KIND(place, share.first, task, 0u); }
   gather_KIND(layer);
@@ -60,7 +60,7 @@ fn multiply_KIND(layer: u32) {
     for (var i = 0u; i < turns; i++) {
       let now = ahead;
       let is_last = i + 1u == turns;
-      if (is_last) { task += subgroups; }
+      if (is_last) { task += subgroup_count; }
       if (task < tasks) { ahead = fetch_KIND(place, share.first, task, select(i + 1u, 0u, is_last)); }
       sum += dots_KIND(now, mine, i);
     }

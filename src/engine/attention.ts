@@ -9,6 +9,7 @@ import type { Constants, Kernel, KernelCompiler } from './kernel';
 import type { Fragment } from './products';
 import attendSource from '../../shaders/attend.wgsl';
 import attendSplitSource from '../../shaders/attend_split.wgsl';
+import attendSplitSubgroupSource from '../../shaders/attend_split_subgroup.wgsl';
 import emitRowsSource from '../../shaders/emit_rows.wgsl';
 import inputMergeSource from '../../shaders/input_merge.wgsl';
 import joinPartsSource from '../../shaders/join_parts.wgsl';
@@ -96,7 +97,7 @@ export class Attention {
         visibleSource,
         splitsSource,
         attendSplitSource,
-        this.subgroups ? reduceSubgroupSource : reducePlainSource,
+        this.subgroups ? reduceSubgroupSource + attendSplitSubgroupSource : reducePlainSource,
       ],
       constants: {
         ...this.constants(layer),

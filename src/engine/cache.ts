@@ -3,7 +3,7 @@
  * they belong to. Cropping only forgets ids; rows past the end are overwritten later.
  */
 import type { ModelConfig } from '../model/config';
-import { BINDING_ALIGNMENT, type Range } from './kernel';
+import { aligned, bindableBytes, type Range } from './kernel';
 
 /** Keys and values are f32 on the device. */
 export const KV_NUMBER_BYTES = 4;
@@ -26,7 +26,7 @@ export class KvCache {
     this.capacity = capacity;
     this.rowBytes = config.kvHeads * config.headDim * KV_NUMBER_BYTES;
     const size = capacity * this.rowBytes;
-    const stride = Math.ceil(size / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+    const stride = aligned(size);
     const layers = [...config.layers.keys()].filter((i) => config.layers[i].computesKv);
     const create = (label: string, bytes: number) => {
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -35,8 +35,7 @@ export class KvCache {
       return buffer;
     };
     const total = 2 * layers.length * stride;
-    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-    const isOne = isWhole && total <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const isOne = isWhole && total <= bindableBytes(device);
     this.whole = isOne ? create('keys and values', total) : null;
     const part = (label: string, index: number): Range =>
       this.whole

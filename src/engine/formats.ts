@@ -1,5 +1,7 @@
-/** The WGSL that reads weights, by their format on the device. */
+/** How kernels read weights: WGSL by their format on the device, and bindings. */
+import { read, type Binding } from './kernel';
 import type { WeightType } from './precision';
+import type { Piece } from './weights';
 import bf16Source from '../../shaders/weights_bf16.wgsl';
 import f16Source from '../../shaders/weights_f16.wgsl';
 import f32Source from '../../shaders/weights_f32.wgsl';
@@ -17,10 +19,10 @@ export const WEIGHT_FORMATS: Record<WeightType, string> = {
 };
 
 /** The same for one matrix: `load8(row, block)`. */
-export const WEIGHT_SOURCES: Record<WeightType, string> = {
-  F32: f32Source + rowsSource,
-  F16: f16Source + rowsSource,
-  BF16: bf16Source + rowsSource,
-  I8: int8Source + rowsSource,
-  I4: int4Source + rowsSource,
-};
+export function weightSource(type: WeightType): string {
+  return WEIGHT_FORMATS[type] + rowsSource;
+}
+
+export function weightBindings({ values, scales }: Piece): Binding[] {
+  return scales ? [read(0, values), read(1, scales)] : [read(0, values)];
+}

@@ -30,7 +30,7 @@ export interface IterationOptions {
   signal?: AbortSignal;
 }
 
-/** No trained model's rows settle sooner, so that the device need not be asked. */
+/** No rows of the models that were measured settle sooner (training/README.md), so that the device need not be asked. */
 const SETTLING_PASSES = 4;
 /** Fewer rows than this do not leave the iteration early: a product takes as long without them. */
 const LEAVE_TOGETHER = 8;

@@ -33,6 +33,19 @@ export interface Range {
 /** WebGPU's guarantee for where a bound part of a buffer may begin, in bytes. */
 export const BINDING_ALIGNMENT = 256;
 
+/** The next place where a part may begin. */
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+}
+
+/** The largest buffer that a kernel can use as a whole, in bytes. */
+export function bindableBytes({ limits }: GPUDevice): number {
+  return Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+}
+
+/** Lanes of the subgroups of most GPUs, the narrowest that these kernels are shared out for. */
+export const USUAL_SUBGROUP = 32;
+
 export interface Binding {
   slot: number;
   resource: GPUBuffer | Range;
@@ -139,11 +152,13 @@ export class KernelCompiler {
   }
 }
 
-/** Records one dispatch for a pass over these rows. */
+/** Records one dispatch for a pass over these rows; none where the kernel wants no workgroups. */
 export function dispatch(pass: GPUComputePassEncoder, kernel: Kernel, rows: Rows): void {
+  const workgroups = kernel.workgroups(rows);
+  if (workgroups[0] === 0) return;
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, kernel.bindGroup);
-  pass.dispatchWorkgroups(...kernel.workgroups(rows));
+  pass.dispatchWorkgroups(...workgroups);
 }
 
 export const read = (slot: number, resource: GPUBuffer | Range): Binding => ({

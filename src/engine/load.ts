@@ -5,7 +5,7 @@ import type { PrecisionChoice } from '../protocol';
 import { buildModel, type Built } from './build';
 import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
-import type { KernelSet } from './kernel';
+import { bindableBytes, type KernelSet } from './kernel';
 import { Model } from './model';
 import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
 import { Resident } from './resident';
@@ -75,8 +75,7 @@ export async function loadParts(
   const contextTokens =
     options.contextTokens ?? Math.min(config.maxPositions, DEFAULT_CONTEXT_TOKENS);
   const chunkTokens = options.chunkTokens ?? (set === 'software' ? FEW_ROWS : 512);
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-  const maxBindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const maxBindingBytes = bindableBytes(device);
   const { availableBytes = null, precision: choice = 'auto', matmul, tiledRows } = options;
   const memory = { availableBytes, maxBindingBytes };
   const plans = loadPlans(source, choice, contextTokens, chunkTokens, memory);
@@ -118,7 +117,11 @@ export async function loadParts(
     availableBytes === null
       ? null
       : availableBytes - weights.sizeBytes - cacheBytes(config, plan.contextTokens);
-  const snapshotBytes = snapshotBudget(options.snapshotBytes, maxBufferSize, leftBytes);
+  const snapshotBytes = snapshotBudget(
+    options.snapshotBytes,
+    device.limits.maxBufferSize,
+    leftBytes,
+  );
   const snapshots = new Snapshots(device, cache, snapshotBytes);
   const runsInTurn = set === 'software';
   return { ...built, model, gpu, config, snapshots, chunkTokens, runsInTurn, loadMs };

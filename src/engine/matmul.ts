@@ -4,7 +4,7 @@
  */
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler } from './kernel';
-import { WEIGHT_SOURCES } from './formats';
+import { weightBindings, weightSource } from './formats';
 import type { Matrix, Piece } from './weights';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -114,10 +114,9 @@ export function matmul(
   shape: MatmulShape,
   [least, most]: [number, number] = [1, Infinity],
 ): Promise<Kernel> {
-  const scales = piece.scales ? [read(1, piece.scales)] : [];
   return compiler.compile({
     label: 'matmul',
-    source: [WEIGHT_SOURCES[matrix.dtype], stepSource, matmulTileSource],
+    source: [weightSource(matrix.dtype), stepSource, matmulTileSource],
     constants: {
       BLOCKS: matrix.cols / 8,
       ROWS: piece.rows,
@@ -132,7 +131,7 @@ export function matmul(
       PARTS: shape.parts,
       PREFETCH: shape.prefetch,
     },
-    bindings: [read(0, piece.values), ...scales, read(2, x), write(3, y), uniformStep(4, step)],
+    bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
     workgroups: ({ count }) =>
       count < least || count > most
         ? [0, 0, 0]

@@ -27,6 +27,7 @@ const CONVERGED = 1e-5;
  * likeliest token in 99 % of cases, and the loss had stopped falling two passes earlier.
  */
 const SETTLED = 1e-2;
+
 export function forwardOptions(
   output: ForwardOptions['output'],
   { passes = 'exact', tolerance, signal }: PrefillOptions,
@@ -36,8 +37,8 @@ export function forwardOptions(
   if (typeof passes === 'number')
     return { output, passes, tolerance: tolerance ?? 0, isExactWelcome, signal };
   if (passes === 'trained') {
-    const passes = trainedPasses;
-    return { output, passes, tolerance: tolerance ?? SETTLED, isExactWelcome, signal };
+    const most = trainedPasses;
+    return { output, passes: most, tolerance: tolerance ?? SETTLED, isExactWelcome, signal };
   }
   return { output, passes: Infinity, tolerance: tolerance ?? CONVERGED, isExactWelcome, signal };
 }

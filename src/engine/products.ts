@@ -5,10 +5,10 @@
  * few at a time where the GPU is a CPU.
  */
 import type { ModelConfig } from '../model/config';
-import { read, uniformStep, write } from './kernel';
+import { read, uniformStep, USUAL_SUBGROUP, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
 import { matmul, matmulRanges, type MatmulShape } from './matmul';
-import { WEIGHT_SOURCES } from './formats';
+import { weightBindings, weightSource } from './formats';
 import type { Matrix, Piece } from './weights';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
@@ -73,9 +73,6 @@ export function matvecShapes(set: KernelSet, asked: Partial<MatvecShapes> = {}):
   const { one, few } = MATVEC_SHAPES[set];
   return { one: asked.one ?? one, few: asked.few ?? few };
 }
-
-/** The narrowest subgroups that real GPUs have for these kernels. */
-const USUAL_SUBGROUP = 32;
 
 const MATVEC_SOURCES: Record<KernelSet, string> = {
   subgroup: matvecSubgroupSource,
@@ -159,7 +156,7 @@ export class Products {
       label,
       directives: this.set === 'workgroup' ? undefined : 'enable subgroups;\nrequires subgroup_id;',
       source: [
-        WEIGHT_SOURCES[matrix.dtype],
+        weightSource(matrix.dtype),
         stepSource,
         ...input.source,
         ...output.source,
@@ -208,8 +205,4 @@ export function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragme
     constants: { Y_STRIDE: stride, ADD: add },
     bindings: [write(4, y)],
   };
-}
-
-export function weightBindings(piece: Piece): Binding[] {
-  return piece.scales ? [read(0, piece.values), read(1, piece.scales)] : [read(0, piece.values)];
 }

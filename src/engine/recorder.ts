@@ -19,10 +19,7 @@ export class Recorder {
   /** Records the kernels for a pass over these rows. */
   run(kernels: readonly Kernel[], rows: Rows): void {
     this.pass ??= this.commands().beginComputePass();
-    for (const kernel of kernels) {
-      // Of kernels that differ in how many rows they are fast for, those of other numbers want no workgroups.
-      if (kernel.workgroups(rows)[0] > 0) dispatch(this.pass, kernel, rows);
-    }
+    for (const kernel of kernels) dispatch(this.pass, kernel, rows);
   }
 
   copy(source: GPUBuffer, sourceAt: number, target: GPUBuffer, at: number, bytes: number): void {

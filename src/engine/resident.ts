@@ -18,6 +18,7 @@ import {
   type ResidentShape,
 } from './residentPlan';
 import type { Matrix, WeightLoader } from './weights';
+import reduceSource from '../../shaders/reduce_subgroup.wgsl';
 import attendSource from '../../shaders/resident_attend.wgsl';
 import exchangeSource from '../../shaders/resident_exchange.wgsl';
 import headSource from '../../shaders/resident_head.wgsl';
@@ -103,6 +104,7 @@ export class Resident {
         stepSource,
         tablesSource,
         exchangeSource,
+        reduceSource,
         residentSource,
         layerSource,
         attendSource,

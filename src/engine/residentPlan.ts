@@ -4,9 +4,9 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
-import type { Constants, Range } from './kernel';
+import { USUAL_SUBGROUP, type Constants, type Range } from './kernel';
 import type { LayerWeights } from './parameters';
-import type { WeightType } from './precision';
+import { rowBytes, type WeightType } from './precision';
 import type { Matrix } from './weights';
 
 /** How the work is shared out; any numbers are right, if the device can run so many workgroups at once. */
@@ -19,8 +19,6 @@ export interface ResidentShape {
   depth: number;
 }
 
-/** Subgroups of most GPUs. */
-const USUAL_SUBGROUP = 32;
 /** More parts of a head's positions only make more to join. */
 const MOST_SPLITS = 16;
 /** Rounds of two in a layer must not come full circle in one token (resident_exchange.wgsl). */
@@ -134,7 +132,7 @@ export function planOf(
   layers: readonly LayerWeights[],
   mostReads: number,
 ): Uint32Array<ArrayBuffer> {
-  const blockBytes = { F32: 32, F16: 16, BF16: 16, I8: 8, I4: 4 }[dtype];
+  const blockBytes = rowBytes(dtype, 8);
   const place = ({ pieces: [{ values, scales }] }: Matrix) => [
     values.offset / blockBytes,
     scales ? scales.offset / 2 : 0,

@@ -2,7 +2,7 @@
  * Read-only parts of buffers and what is written to them, never far ahead of the device. They lie end
  * to end in one buffer where the device can bind that, so that one kernel can read them all.
  */
-import { BINDING_ALIGNMENT, type Range } from './kernel';
+import { aligned, type Range } from './kernel';
 
 /** Bytes that may wait in the driver's staging memory. */
 const MAX_PENDING_BYTES = 64 << 20;
@@ -64,9 +64,4 @@ export class Uploader {
     this.buffers.push(buffer);
     return buffer;
   }
-}
-
-/** The next place where a part may begin. */
-export function aligned(bytes: number): number {
-  return Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
 }

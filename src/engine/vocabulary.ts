@@ -4,9 +4,9 @@ import type { Activations } from './activations';
 import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import { plainInput, storedOutput, weightBindings, type Products } from './products';
+import { plainInput, storedOutput, type Products } from './products';
 import { FEW_ROWS, same, type Stage } from './stage';
-import { WEIGHT_SOURCES } from './formats';
+import { weightBindings, weightSource } from './formats';
 import type { Matrix } from './weights';
 import advanceSource from '../../shaders/advance.wgsl';
 import argmaxSource from '../../shaders/argmax.wgsl';
@@ -49,7 +49,7 @@ export class Vocabulary {
       matrix.pieces.map((piece) =>
         this.compiler.compile({
           label: 'embed',
-          source: [WEIGHT_SOURCES[matrix.dtype], stepSource, embedSource],
+          source: [weightSource(matrix.dtype), stepSource, embedSource],
           constants: {
             BLOCKS: matrix.cols / 8,
             ROWS: piece.rows,

@@ -105,7 +105,7 @@ describe('matmul', function () {
       };
       const ends = {
         ...{ x: buffer(x), y: buffer(y), stride, add },
-        step: buffer(new Uint32Array([0, tokens, 0, 0, 0, 0]), GPUBufferUsage.UNIFORM),
+        step: buffer(new Uint32Array([0, tokens, 0, 0, 0]), GPUBufferUsage.UNIFORM),
       };
       const compiler = new KernelCompiler(device);
       const encoder = device.createCommandEncoder();
