@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { moved } from '../../src/host/generate/anchor';
 import { commentLine } from '../../src/host/generate/comment';
-import { draft } from '../../src/host/generate/draft';
+import { draft, isAnswer } from '../../src/host/generate/draft';
 import { seededRandom } from '../../src/engine/sample';
 
 const order = { language: 'python', after: '', isSelection: false, indent: '    ' };
@@ -60,6 +60,21 @@ describe('where generated code goes', () => {
     const place = draft({ ...order, before: 'a = ', after: ')', instruction: null });
     assert.deepEqual(place, { skip: 0, lead: '', comment: null, prefix: 'a = ', suffix: ')' });
   });
+});
+
+describe('what is worth showing', () => {
+  const cases: [string, string | null, boolean][] = [
+    ['', null, false],
+    ['}', null, true],
+    ['//', 'the area', false],
+    ['/**\n */\n', 'the area', false],
+    ['return 4;', 'the area', true],
+    ['# größer', 'the area', true],
+  ];
+  for (const [code, instruction, expected] of cases)
+    it(JSON.stringify([code, instruction]), () =>
+      assert.equal(isAnswer(code, instruction), expected),
+    );
 });
 
 describe('a stretch of a document', () => {

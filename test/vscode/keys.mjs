@@ -9,8 +9,17 @@ import { assertPainted, useTheme } from './looks.mjs';
 const START_MS = 150_000;
 const ANSWER_MS = 90_000;
 const GHOST = ':is(.ghost-text-decoration, .ghost-text)';
+const BLANK_LINE = 22; // of the file, between two functions: a place for one more
 
 const withoutBlanks = (text) => text.replace(/\s/g, '');
+
+/** The text of elements from top to bottom, left to right; runs in the page. */
+const inReadingOrder = (all) =>
+  all
+    .map((e) => ({ text: e.textContent, at: e.getBoundingClientRect() }))
+    .sort(({ at: a }, { at: b }) => a.top - b.top || a.left - b.left)
+    .map(({ text }) => text)
+    .join('');
 
 /** Process ids of the workers that this server's extension has started. */
 function workersOf({ folder }) {
@@ -33,7 +42,7 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
   const remote = (path) => `vscode-remote://${server.authority}${path}`;
   const state = (kind, timeout) =>
     page.waitForSelector(`[aria-label^="LCKV completion: ${kind}"]`, { timeout });
-  const ghost = () => page.$$eval(GHOST, (all) => all.map((e) => e.textContent).join(''));
+  const ghost = () => page.$$eval(GHOST, inReadingOrder);
   const shown = () => page.waitForSelector(GHOST, { timeout: ANSWER_MS });
   const picture = (name) => page.screenshot({ path: join(workspace, '..', `${name}.png`) });
   const saved = async () => {
@@ -92,8 +101,16 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
     },
     'generates by command, takes it back with Escape and inserts it with Ctrl+Enter': async () => {
       const begun = await saved();
+      const lines = begun.split('\n');
+      const above = withoutBlanks(lines.slice(0, BLANK_LINE).join(''));
+      const below = withoutBlanks(lines.slice(BLANK_LINE).join(''));
       const streamed = new Set();
       for (const key of ['Escape', 'Control+Enter']) {
+        await page.keyboard.press('Control+g');
+        await page.waitForSelector('.quick-input-widget', { timeout: 10_000 });
+        await page.keyboard.type(`${BLANK_LINE}`, { delay: 20 });
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('.quick-input-widget', { state: 'hidden', timeout: 10_000 });
         await page.keyboard.press('F1');
         await page.waitForSelector('.quick-input-widget', { timeout: 10_000 });
         await page.keyboard.type('LCKV: Generate Here', { delay: 20 });
@@ -121,7 +138,7 @@ export async function testKeys({ page, server, installedAt }, workspace, record)
         await page.waitForSelector(lens, { state: 'detached', timeout: 10_000 });
         const after = await saved();
         if (key === 'Escape') assert.equal(after, begun);
-        else assert.equal(withoutBlanks(after), withoutBlanks(begun) + code);
+        else assert.equal(withoutBlanks(after), above + code + below);
       }
       streamed.delete('');
       assert.ok(streamed.size > 1, `the ghost text did not grow: ${[...streamed].join(' | ')}`);

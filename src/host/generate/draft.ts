@@ -50,3 +50,8 @@ export function draft({ language, before, after, isSelection, instruction, inden
   const prefix = `${before.slice(0, lineStart)}${indentOf(line)}${said}\n${line}`;
   return { skip: 0, lead: '', comment: null, prefix, suffix: after };
 }
+
+/** Whether code is worth showing: for an instruction it has a word in it, an empty comment has none. */
+export function isAnswer(code: string, instruction: string | null): boolean {
+  return instruction === null ? code !== '' : /[\p{L}\p{N}]/u.test(code);
+}

@@ -5,7 +5,7 @@ import { GREEDY, type CompletionRequest, type ModelInfo, type Snippet } from '..
 import { trimCompletion, type Trimmed } from '../../text/trim';
 import { completionWindow } from '../../text/window';
 import { accepting, cancelling } from './actions';
-import { draft, type Draft } from './draft';
+import { draft, isAnswer, type Draft } from './draft';
 import { indentOf, textAround } from './editorText';
 import { askInstruction } from './instruction';
 import { Preview } from './preview';
@@ -38,6 +38,8 @@ export interface GenerateArguments {
 export type Phase = 'generating' | 'ready';
 
 interface Running {
+  /** What was asked for; null to go on with the code at the cursor. */
+  instruction: string | null;
   preview: Preview;
   draft: Draft;
   /** Selections before the cursor was put where the code will go. */
@@ -127,13 +129,9 @@ export class Generator implements vscode.Disposable {
       const done = await this.write(running, editor.document);
       if (this.running !== running) return;
       if (done) this.finish(running, done.text, editor.document.languageId);
-      else
-        this.fail(
-          vscode.l10n.t('The inference worker ended before the code was complete.'),
-          instruction,
-        );
+      else this.fail(vscode.l10n.t('The inference worker ended before the code was complete.'));
     } catch (error) {
-      if (this.running === running) this.fail((error as Error).message, instruction);
+      if (this.running === running) this.fail((error as Error).message);
     }
   }
 
@@ -163,6 +161,7 @@ export class Generator implements vscode.Disposable {
     );
     const stop = new AbortController();
     this.running = {
+      instruction,
       preview,
       draft: place,
       selection,
@@ -203,7 +202,7 @@ export class Generator implements vscode.Disposable {
   private finish(running: Running, completion: string, language: string): void {
     const { prefix, suffix, lead, comment } = running.draft;
     running.trimmed = trimCompletion({ language, prefix, suffix, completion });
-    if (running.trimmed.insert === '') {
+    if (!isAnswer(running.trimmed.insert, running.instruction)) {
       this.reject();
       this.tell(
         vscode.l10n.t(
@@ -217,7 +216,8 @@ export class Generator implements vscode.Disposable {
     this.tellContext();
   }
 
-  private fail(message: string, instruction: string | null): void {
+  private fail(message: string): void {
+    const instruction = this.running?.instruction ?? null;
     this.reject();
     this.parts.log(message);
     const again = vscode.l10n.t('Try Again');
