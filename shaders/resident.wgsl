@@ -1,10 +1,11 @@
-// A token through the whole model in one dispatch: embedding, layers, head and choice of the next
-// token (lckv.md section 2). Every dispatch that waits for the one before costs a GPU some
-// microseconds, five of them a layer more than the arithmetic. Here GROUPS workgroups stay for the whole
-// token and hand values to one another (resident_exchange.wgsl), which needs all of them to run at
+// A token of each of a few sequences through the whole model in one dispatch: embedding, layers, head and choice
+// of the next tokens (lckv.md section 2). Every dispatch that waits for the one before costs a GPU some
+// microseconds, five of them a layer more than the arithmetic. Here GROUPS workgroups stay for all of
+// it and hand values to one another (resident_exchange.wgsl), which needs all of them to run at
 // the same time: more than a device takes at once get stuck, and that is noticed.
+// A model whose weights no single binding can hold takes a dispatch for the layers of each of its buffers.
 // step, sequence: see step.wgsl; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin); cache: f32, keys
-// and values of every layer that has some, [slots][KV_WIDTH] each; logits: f32 [VOCAB], of the last token.
+// and values of every layer that has some, [slots][KV_WIDTH] each; logits: f32 [ROWS][STRIDE], of the last tokens.
 @group(0) @binding(2) var<storage, read_write> sequence: array<Token>;
 @group(0) @binding(3) var<storage, read_write> step: Step;
 @group(0) @binding(4) var<storage, read> rotation: array<vec2f>;
@@ -42,40 +43,65 @@ struct Plan {
   head_norm: u32,
   /// Of a value that is not there yet, before a workgroup gives up.
   most_reads: u32,
-  @align(16) layers: array<Layer, LAYERS>,
+  /// The layers of this dispatch: [first_layer, end_layer).
+  first_layer: u32,
+  end_layer: u32,
+  layers: array<Layer, LAYERS>,
 }
 
 const HALF = HEAD_DIM / 2u;
 const HEAD4 = HEAD_DIM / 4u;
 const KV_WIDTH = KV_HEADS * HEAD_DIM;
 const WIDTH4 = WIDTH / 4u;
+/// Lanes that serve the same row wherever rows are served apart.
+const ROW_LANES = LANES / ROWS;
 
 var<private> group: u32;
 var<private> lanes: u32;
 /// Neighbours are neighbours in a subgroup.
 var<private> lane: u32;
+/// The sequence that this lane serves, and which of its lanes it is.
+var<private> row: u32;
+var<private> row_lane: u32;
+/// What a pass is: see Step.
+var<private> count: u32;
 var<private> position: u32;
+var<private> branch_slots: u32;
+var<private> branch_start: u32;
 /// Tokens that were decoded so far, from 1 on: it tells one token's values from the next one's.
 var<private> turn: u32;
 
-/// What a product multiplies.
-var<workgroup> x: array<vec4f, LONGEST / 4u>;
-var<workgroup> control: vec2u;
+/// What a product multiplies: [ROWS][COLUMNS], in each row the even vectors of four, then the odd ones, so that
+/// neighbouring lanes read neighbouring vectors. Between products other things lie there.
+var<workgroup> x: array<vec4f, X_VECTORS>;
 
-/// The factor of RMSNorm, from the sums of squares that the subgroups brought; after a barrier.
+struct Control { step: Step, turn: u32 }
+var<workgroup> control: Control;
+
+fn x_at(row: u32, vector: u32) -> u32 {
+  return row * (COLUMNS / 4u) + vector % 2u * (COLUMNS / 8u) + vector / 2u;
+}
+
+/// Where the cache and the sequence have a position of a sequence.
+fn slot_of(sequence: u32, position: u32) -> u32 {
+  return position + select(0u, sequence * branch_slots, position >= branch_start);
+}
+
+/// The factor of RMSNorm, from the sums of squares that the subgroups of this lane's row brought; after a barrier.
 fn norm_scale() -> f32 {
+  let first = row * (ROW_LANES / lanes);
   var sum = 0.0;
-  for (var s = 0u; s < subgroup_count; s++) { sum += meeting[s]; }
+  for (var s = 0u; s < ROW_LANES / lanes; s++) { sum += meeting[first + s]; }
   return inverseSqrt(sum / f32(WIDTH) + EPS);
 }
 
-/// The part of a number of pairs of rows that is this workgroup's.
+/// The part of a number of pairs of rows of a matrix that is this workgroup's.
 struct Share { first: u32, count: u32 }
 
-fn share_of(count: u32) -> Share {
-  let each = (count + GROUPS - 1u) / GROUPS;
-  let first = min(group * each, count);
-  return Share(first, min(each, count - first));
+fn share_of(pairs: u32) -> Share {
+  let each = (pairs + GROUPS - 1u) / GROUPS;
+  let first = min(group * each, pairs);
+  return Share(first, min(each, pairs - first));
 }
 
 @compute @workgroup_size(LANES)
@@ -93,18 +119,24 @@ fn main(
   lanes = subgroup_size;
   subgroup_lane = invocation;
   lane = my_subgroup * lanes + invocation;
-  if (index == 0u) { control = vec2u(step.start, atomicLoad(&exchange[TURN])); }
+  row = lane / ROW_LANES;
+  row_lane = lane % ROW_LANES;
+  if (index == 0u) { control = Control(step, atomicLoad(&exchange[TURN])); }
   let now = workgroupUniformLoad(&control);
-  position = now.x;
-  turn = now.y + 1u;
-  begin_residual();
-  for (var layer = 0u; layer < LAYERS; layer++) {
+  count = now.step.count;
+  position = now.step.start;
+  branch_slots = now.step.branch_slots;
+  branch_start = now.step.branch_start;
+  turn = now.turn + 1u;
+  begin_residual(plan.first_layer);
+  for (var layer = plan.first_layer; layer < plan.end_layer; layer++) {
     multiply_qkv(layer);
-    attend(layer, workgroup.x, now.x);
+    attend(layer, workgroup.x, now.step);
     multiply_output(layer);
     multiply_gated(layer);
     multiply_down(layer);
   }
+  if (plan.end_layer < LAYERS) { return; }
   multiply_head(LAYERS);
   choose(workgroup.x);
 }

@@ -1,9 +1,6 @@
-// lm_head and the likeliest token, as argmax.wgsl chooses it: the first of equal ones, with the
+// lm_head and the likeliest token of each sequence, as argmax.wgsl chooses it: the first of equal ones, with the
 // logarithm of its probability. Every workgroup publishes its best id, that one's logit in two words as
 // ties must be told, and its sum of exp(logit - best); the first one joins them.
-var<workgroup> best_values: array<f32, LANES>;
-var<workgroup> best_ids: array<u32, LANES>;
-var<workgroup> best_totals: array<f32, LANES>;
 var<private> best: Best;
 
 struct Best { value: f32, id: u32, total: f32 }
@@ -23,71 +20,68 @@ fn place_head(layer: u32) -> Place { return plan.head; }
 fn pairs_head(layer: u32) -> u32 { return (VOCAB + 1u) / 2u; }
 fn rows_head(pair: u32) -> vec2u { return vec2u(pair * 2u, min(pair * 2u + 1u, VOCAB - 1u)); }
 
-fn gather_head(layer: u32) {
-  best = none();
-  gather_normed(plan.head_norm, residual_round(layer, 0u) - 1u, false);
+fn gather_head(layer: u32, chunk: u32) {
+  if (chunk == 0u) { best = none(); }
+  gather_normed(plan.head_norm, residual_round(layer, 0u) - 1u, false, chunk);
 }
 
 fn scale_head() -> f32 { return norm_scale(); }
 
-fn finish_head(first: u32, task: u32, sum: vec2f) {
-  let id = (first + task) * 2u;
-  best = better(best, Best(sum.x, id, 1.0));
-  if (id + 1u < VOCAB) { best = better(best, Best(sum.y, id + 1u, 1.0)); }
-  if (subgroup_lane == 0u) {
-    logits[id] = sum.x;
-    if (id + 1u < VOCAB) { logits[id + 1u] = sum.y; }
-  }
+fn emit_head(layer: u32, pair: u32, index: u32, product: vec2f) {
+  let id = pair * 2u;
+  best = better(best, Best(product.x, id, 1.0));
+  logits[row * STRIDE + id] = product.x;
+  if (id + 1u >= VOCAB) { return; }
+  best = better(best, Best(product.y, id + 1u, 1.0));
+  logits[row * STRIDE + id + 1u] = product.y;
 }
 
-fn emit_head(layer: u32, pair: u32, index: u32) {}
+fn best_at(lane: u32) -> Best {
+  let found = x[lane];
+  return Best(found.x, u32(found.y), found.z);
+}
 
-/// The best of those of all lanes, for lane 0.
+fn put_best(mine: Best) { x[lane] = vec4f(mine.value, f32(mine.id), mine.total, 0.0); }
+
+/// The best of those of all lanes of a sequence, for the first of them.
 fn best_of_all(mine: Best) -> Best {
   workgroupBarrier();
-  best_values[lane] = mine.value;
-  best_ids[lane] = mine.id;
-  best_totals[lane] = mine.total;
+  put_best(mine);
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      let other = lane + half;
-      let joined = better(
-        Best(best_values[lane], best_ids[lane], best_totals[lane]),
-        Best(best_values[other], best_ids[other], best_totals[other]),
-      );
-      best_values[lane] = joined.value;
-      best_ids[lane] = joined.id;
-      best_totals[lane] = joined.total;
-    }
+  for (var half = ROW_LANES / 2u; half > 0u; half /= 2u) {
+    if (row_lane < half) { put_best(better(best_at(lane), best_at(lane + half))); }
     workgroupBarrier();
   }
-  return Best(best_values[0], best_ids[0], best_totals[0]);
+  return best_at(lane);
 }
 
 fn choose(group: u32) {
-  if (subgroup_lane != 0u) { best = none(); }
   let mine = best_of_all(best);
-  let at = CHOICES + group * 4u;
-  if (lane == 0u) {
+  let at = group * ROWS + row;
+  if (row_lane == 0u && row < count) {
     let bits = bitcast<u32>(mine.value);
-    atomicStore(&exchange[at], tagged(bits >> 16u, turn));
-    atomicStore(&exchange[at + 1u], tagged(bits & 0xffffu, turn));
-    atomicStore(&exchange[at + 2u], tagged(mine.id, turn));
-    publish(at + 3u, mine.total, turn);
+    publish_bits(CHOICES, at, 0u, bits >> 16u, turn);
+    publish_bits(CHOICES, at, 1u, bits & 0xffffu, turn);
+    publish_bits(CHOICES, at, 2u, mine.id, turn);
+    publish(CHOICES, at * 4u + 3u, mine.total, turn);
   }
   workgroupBarrier();
   if (group != 0u) { return; }
   var found = none();
-  for (var g = lane; g < GROUPS; g += LANES) {
-    let words = await4(CHOICES + g * 4u, turn, peek4(CHOICES + g * 4u));
+  let end = select(0u, GROUPS, row < count);
+  for (var g = row_lane; g < end; g += ROW_LANES) {
+    let vector = g * ROWS + row;
+    let words = await_words(CHOICES, vector, turn, peek(CHOICES, vector));
     let value = bitcast<f32>(((words.x >> 8u) << 16u) | (words.y >> 8u));
     found = better(found, Best(value, words.z >> 8u, values_of(words).w));
   }
   let chosen = best_of_all(found);
+  if (row_lane == 0u && row < count) {
+    let is_stuck = atomicLoad(&exchange[STUCK]) != 0u;
+    let id = select(chosen.id, 0xffffffffu, is_stuck);
+    sequence[slot_of(row, position + 1u)] = Token(id, -log(chosen.total));
+  }
   if (lane != 0u) { return; }
-  let is_stuck = atomicLoad(&exchange[STUCK]) != 0u;
-  sequence[position + 1u] = Token(select(chosen.id, 0xffffffffu, is_stuck), -log(chosen.total));
-  step = Step(position + 1u, 1u, 0u, step.branch_slots, step.branch_start);
+  step = Step(position + 1u, count, 0u, branch_slots, branch_start);
   atomicStore(&exchange[TURN], turn);
 }

@@ -1,19 +1,44 @@
 // The products of a layer: what they multiply, which two rows of the matrix make a pair, and what
-// becomes of their products. Rounds: the residual stream changes twice a layer, all else once.
+// becomes of their products. Rounds: the residual stream changes twice a layer, all else once. Regions of the
+// exchange hold what is named [ROWS][...], a row after the other.
 
-/// Sums of parts of pairs.
-var<workgroup> sums: array<vec2f, MOST_TASKS>;
+/// Sums of parts of pairs, for every sequence.
+var<workgroup> sums: array<f32, MOST_TASKS * ROWS * 2u>;
 /// The residual stream where this workgroup makes it, a pair of columns each.
-var<workgroup> residual: array<vec2f, RESIDUAL_PAIRS>;
+var<workgroup> residual: array<vec2f, ROWS * RESIDUAL_PAIRS>;
+/// Of what this lane gathered of the residual stream.
+var<private> squares: f32;
 
-fn sum_of(pair: u32, parts: u32) -> vec2f {
-  var sum = vec2f(0.0);
-  for (var p = 0u; p < parts; p++) { sum += sums[pair * parts + p]; }
-  return sum;
+/// v summed over the lanes that differ in the bits of `mask` and of half of it: a quarter of the lanes gets each component.
+fn sum_in_four(v: vec4f, mask: u32) -> f32 {
+  let is_upper = (subgroup_lane & mask) != 0u;
+  let half = select(v.xy, v.zw, is_upper) + subgroupShuffleXor(select(v.zw, v.xy, is_upper), mask);
+  let is_odd = (subgroup_lane & (mask * 2u)) != 0u;
+  return select(half.x, half.y, is_odd) + subgroupShuffleXor(select(half.y, half.x, is_odd), mask * 2u);
 }
 
-fn finish(task: u32, sum: vec2f) {
-  if (subgroup_lane == 0u) { sums[task] = sum; }
+/// The sums of a task over a subgroup's lanes, two sequences at a time; of later chunks to those of the earlier ones.
+fn keep_sums(task: u32, chunk: u32, sum: array<vec2f, ROWS>) {
+  for (var r = 0u; r < ROWS; r += 2u) {
+    let other = select(vec2f(0.0), sum[min(r + 1u, ROWS - 1u)], ROWS > 1u);
+    var total = sum_in_four(vec4f(sum[r], other), 1u);
+    for (var mask = 4u; mask < lanes; mask *= 2u) { total += subgroupShuffleXor(total, mask); }
+    let component = (subgroup_lane & 1u) * 2u + (subgroup_lane >> 1u);
+    if (subgroup_lane < 4u && component < ROWS * 2u) {
+      let at = (task * ROWS + r) * 2u + component;
+      sums[at] = total + select(sums[at], 0.0, chunk == 0u);
+    }
+  }
+}
+
+/// The product of a pair of rows, from all parts.
+fn sum_of(pair: u32, parts: u32) -> vec2f {
+  var sum = vec2f(0.0);
+  for (var p = 0u; p < parts; p++) {
+    let at = ((pair * parts + p) * ROWS + row) * 2u;
+    sum += vec2f(sums[at], sums[at + 1u]);
+  }
+  return sum;
 }
 
 fn round_of(layer: u32) -> u32 { return turn * LAYERS + layer; }
@@ -22,17 +47,27 @@ fn round_of(layer: u32) -> u32 { return turn * LAYERS + layer; }
 fn residual_round(layer: u32, half: u32) -> u32 { return 2u * round_of(layer) + half; }
 
 fn embedding_block(block: u32) -> mat2x4f {
-  let at = min(sequence[position].id, VOCAB - 1u) * (WIDTH / 8u) + block;
+  let id = sequence[slot_of(row, position)].id;
+  let at = min(id, VOCAB - 1u) * (WIDTH / 8u) + block;
   return unpack8(table8(plan.embedding.x + at)) * table_scale8(plan.embedding.y + at / 4u);
 }
 
-fn begin_residual() {
+/// Four columns of the residual stream of a round; `read_already`: what was read of them in the exchange.
+fn residual4(vector: u32, round: u32, is_embedding: bool, read_already: vec4u) -> vec4f {
+  if (!is_embedding) { return await_values(RESIDUAL, row * WIDTH4 + vector, round, read_already); }
+  let eight = embedding_block(vector / 2u);
+  return select(eight[0], eight[1], vector % 2u == 1u);
+}
+
+fn begin_residual(first: u32) {
   let share = share_of(WIDTH / 2u);
-  for (var i = lane; i < share.count; i += LANES) {
-    let column = (share.first + i) * 2u;
-    let eight = embedding_block(column / 8u);
-    let four = select(eight[0], eight[1], column % 8u >= 4u);
-    residual[i] = select(four.xy, four.zw, column % 4u >= 2u);
+  let end = select(0u, share.count, row < count);
+  for (var i = row_lane; i < end; i += ROW_LANES) {
+    let pair = share.first + i;
+    let vector = pair / 2u;
+    let read_already = peek(RESIDUAL, row * WIDTH4 + vector);
+    let four = residual4(vector, residual_round(first, 0u) - 1u, first == 0u, read_already);
+    residual[row * RESIDUAL_PAIRS + i] = select(four.xy, four.zw, pair % 2u == 1u);
   }
 }
 
@@ -41,38 +76,37 @@ fn norm4(at: u32) -> vec4f {
   return bitcast<vec4f>(vec4u(scales[at], scales[at + 1u], scales[at + 2u], scales[at + 3u]));
 }
 
-/// x = the residual stream times a norm's weights; the sum of its squares to `meeting`.
-fn gather_normed(norm: u32, round: u32, is_embedding: bool) {
+/// x = a chunk of the residual stream times a norm's weights; at the end the sum of all squares to `meeting`.
+fn gather_normed(norm: u32, round: u32, is_embedding: bool, chunk: u32) {
+  if (row >= count) { return; }
   var read_already: array<vec4u, WIDTH_TURNS>;
   var weight: array<vec4f, WIDTH_TURNS>;
+  let first = chunk * CHUNK_qkv * 2u; // as CHUNK_gated and CHUNK_head
+  let end = min(first + CHUNK_qkv * 2u, WIDTH4);
   for (var i = 0u; i < WIDTH_TURNS; i++) {
-    let at = min(i * LANES + lane, WIDTH4 - 1u);
-    weight[i] = norm4(norm + at * 4u);
-    if (!is_embedding) { read_already[i] = peek4(RESIDUAL + at * 4u); }
+    let vector = min(first + i * ROW_LANES + row_lane, end - 1u);
+    weight[i] = norm4(norm + vector * 4u);
+    if (!is_embedding) { read_already[i] = peek(RESIDUAL, row * WIDTH4 + vector); }
   }
-  var square = 0.0;
+  if (chunk == 0u) { squares = 0.0; }
   for (var i = 0u; i < WIDTH_TURNS; i++) {
-    let at = i * LANES + lane;
-    if (at >= WIDTH4) { break; }
-    var value: vec4f;
-    if (is_embedding) {
-      let eight = embedding_block(at / 2u);
-      value = select(eight[0], eight[1], at % 2u == 1u);
-    } else {
-      value = values_of(await4(RESIDUAL + at * 4u, round, read_already[i]));
-    }
-    square += dot(value, value);
-    x[at] = value * weight[i];
+    let vector = first + i * ROW_LANES + row_lane;
+    if (vector >= end) { break; }
+    let value = residual4(vector, round, is_embedding, read_already[i]);
+    squares += dot(value, value);
+    x[x_at(row, vector - first)] = value * weight[i];
   }
-  let sum = subgroupAdd(square);
+  if (end < WIDTH4) { return; }
+  let sum = subgroupAdd(squares);
   if (subgroup_lane == 0u) { meeting[my_subgroup] = sum; }
 }
-
 fn add_residual(pair: u32, index: u32, product: vec2f, round: u32) {
-  let sum = residual[index] + product;
-  residual[index] = sum;
-  publish(RESIDUAL + pair * 2u, sum.x, round);
-  publish(RESIDUAL + pair * 2u + 1u, sum.y, round);
+  let at = row * RESIDUAL_PAIRS + index;
+  let sum = residual[at] + product;
+  residual[at] = sum;
+  let column = row * WIDTH + pair * 2u;
+  publish(RESIDUAL, column, sum.x, round);
+  publish(RESIDUAL, column + 1u, sum.y, round);
 }
 
 // Queries, rotated (RoPE with half rotation) and scaled; keys, rotated, and values.
@@ -85,19 +119,17 @@ fn pairs_qkv(layer: u32) -> u32 {
 }
 
 fn rows_qkv(pair: u32) -> vec2u {
-  let row = pair / HALF * HEAD_DIM + pair % HALF;
-  return vec2u(row, row + HALF);
+  let first = pair / HALF * HEAD_DIM + pair % HALF;
+  return vec2u(first, first + HALF);
 }
 
-fn gather_qkv(layer: u32) {
-  gather_normed(plan.layers[layer].input_norm, residual_round(layer, 0u) - 1u, layer == 0u);
+fn gather_qkv(layer: u32, chunk: u32) {
+  gather_normed(plan.layers[layer].input_norm, residual_round(layer, 0u) - 1u, layer == 0u, chunk);
 }
 
 fn scale_qkv() -> f32 { return norm_scale(); }
-fn finish_qkv(first: u32, task: u32, sum: vec2f) { finish(task, sum); }
 
-fn emit_qkv(layer: u32, pair: u32, index: u32) {
-  let product = sum_of(index, PARTS_qkv);
+fn emit_qkv(layer: u32, pair: u32, index: u32, product: vec2f) {
   let head = pair / HALF;
   let column = pair % HALF;
   let angle = rotation[position * HALF + column];
@@ -106,15 +138,15 @@ fn emit_qkv(layer: u32, pair: u32, index: u32) {
     product.y * angle.x + product.x * angle.y,
   );
   if (head < HEADS) {
-    let at = QUERY + head * HEAD_DIM + column;
+    let at = (row * HEADS + head) * HEAD_DIM + column;
     let scale = 1.0 / sqrt(f32(HEAD_DIM));
-    publish(at, rotated.x * scale, round_of(layer));
-    publish(at + HALF, rotated.y * scale, round_of(layer));
+    publish(QUERY, at, rotated.x * scale, round_of(layer));
+    publish(QUERY, at + HALF, rotated.y * scale, round_of(layer));
   } else {
-    let at = FRESH + plan.layers[layer].source * 2u * KV_WIDTH + (head - HEADS) * HEAD_DIM + column;
+    let at = fresh_at(plan.layers[layer].source, row) + (head - HEADS) * HEAD_DIM + column;
     let result = select(product, rotated, head < HEADS + KV_HEADS);
-    publish(at, result.x, turn);
-    publish(at + HALF, result.y, turn);
+    publish(FRESH, at, result.x, turn);
+    publish(FRESH, at + HALF, result.y, turn);
   }
 }
 
@@ -124,12 +156,11 @@ fn scale_of_output(at: u32) -> f32 { return scale8(at); }
 fn place_output(layer: u32) -> Place { return plan.layers[layer].output; }
 fn pairs_output(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_output(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }
-fn gather_output(layer: u32) { gather_attended(round_of(layer)); }
+fn gather_output(layer: u32, chunk: u32) { gather_attended(round_of(layer), chunk); }
 fn scale_output() -> f32 { return 1.0; }
-fn finish_output(first: u32, task: u32, sum: vec2f) { finish(task, sum); }
 
-fn emit_output(layer: u32, pair: u32, index: u32) {
-  add_residual(pair, index, sum_of(index, PARTS_output), residual_round(layer, 0u));
+fn emit_output(layer: u32, pair: u32, index: u32, product: vec2f) {
+  add_residual(pair, index, product, residual_round(layer, 0u));
 }
 
 // silu(gate) * up: the matrix has the rows of gate_proj, then those of up_proj.
@@ -139,17 +170,15 @@ fn place_gated(layer: u32) -> Place { return plan.layers[layer].gated; }
 fn pairs_gated(layer: u32) -> u32 { return MLP_WIDTH; }
 fn rows_gated(pair: u32) -> vec2u { return vec2u(pair, MLP_WIDTH + pair); }
 
-fn gather_gated(layer: u32) {
-  gather_normed(plan.layers[layer].mlp_norm, residual_round(layer, 0u), false);
+fn gather_gated(layer: u32, chunk: u32) {
+  gather_normed(plan.layers[layer].mlp_norm, residual_round(layer, 0u), false, chunk);
 }
 
 fn scale_gated() -> f32 { return norm_scale(); }
-fn finish_gated(first: u32, task: u32, sum: vec2f) { finish(task, sum); }
 
-fn emit_gated(layer: u32, pair: u32, index: u32) {
-  let product = sum_of(index, PARTS_gated);
+fn emit_gated(layer: u32, pair: u32, index: u32, product: vec2f) {
   let value = product.x / (1.0 + exp(-product.x)) * product.y;
-  publish(ACTIVATED + pair, value, round_of(layer));
+  publish(ACTIVATED, row * MLP_WIDTH + pair, value, round_of(layer));
 }
 
 // down_proj, added to the residual stream.
@@ -159,21 +188,26 @@ fn place_down(layer: u32) -> Place { return plan.layers[layer].down; }
 fn pairs_down(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_down(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }
 
-fn gather_down(layer: u32) {
+fn gather_down(layer: u32, chunk: u32) {
+  if (row >= count) { return; }
   var read_already: array<vec4u, MLP_TURNS>;
+  let first = chunk * CHUNK_down * 2u;
+  let end = min(first + CHUNK_down * 2u, MLP_WIDTH / 4u);
+  let begin = row * (MLP_WIDTH / 4u);
   for (var i = 0u; i < MLP_TURNS; i++) {
-    read_already[i] = peek4(ACTIVATED + min(i * LANES + lane, MLP_WIDTH / 4u - 1u) * 4u);
+    let vector = min(first + i * ROW_LANES + row_lane, end - 1u);
+    read_already[i] = peek(ACTIVATED, begin + vector);
   }
   for (var i = 0u; i < MLP_TURNS; i++) {
-    let at = i * LANES + lane;
-    if (at >= MLP_WIDTH / 4u) { break; }
-    x[at] = values_of(await4(ACTIVATED + at * 4u, round_of(layer), read_already[i]));
+    let vector = first + i * ROW_LANES + row_lane;
+    if (vector >= end) { break; }
+    let value = await_values(ACTIVATED, begin + vector, round_of(layer), read_already[i]);
+    x[x_at(row, vector - first)] = value;
   }
 }
 
 fn scale_down() -> f32 { return 1.0; }
-fn finish_down(first: u32, task: u32, sum: vec2f) { finish(task, sum); }
 
-fn emit_down(layer: u32, pair: u32, index: u32) {
-  add_residual(pair, index, sum_of(index, PARTS_down), residual_round(layer, 1u));
+fn emit_down(layer: u32, pair: u32, index: u32, product: vec2f) {
+  add_residual(pair, index, product, residual_round(layer, 1u));
 }

@@ -9,6 +9,7 @@ import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
+import type { Resident } from './resident';
 import { BATCH_ROWS, joined, type Stage } from './stage';
 import { packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
@@ -52,6 +53,8 @@ export class Forward {
   private readonly everything: Stage;
   /** A whole pass over branches, by how many share a load of the weights. */
   private readonly few = new Map<number, Kernel[]>();
+  /** What the branches at hand run. */
+  private together: Kernel[] = [];
   private readonly iteration: Iteration;
   private readonly runsInTurn: boolean;
 
@@ -117,19 +120,18 @@ export class Forward {
    */
   async decode(start: number, count: number): Promise<Token[]> {
     const { resident } = this.model;
-    const kernels = resident ? [resident.kernel] : this.everything.one;
+    const kernels = resident?.one.kernels ?? this.everything.one;
     const tokens = await this.decodeBy(kernels, start, count);
-    if (!resident || tokens.every(({ id }) => id < this.config.vocabSize)) return tokens;
-    // It got stuck: the device runs less of it at once than it did when it was tried.
-    this.model.resident = null;
-    resident.dispose();
+    if (!resident || this.areRight(tokens)) return tokens;
+    this.leave(resident);
     return this.decodeBy(this.everything.one, start, count);
   }
 
   /** Compiles what so many branches take, and says which tokens they begin with. */
   async prepareBranches({ start, slots }: BranchLayout, firsts: readonly number[]): Promise<void> {
-    const together = Math.min(firsts.length, BATCH_ROWS);
-    if (!this.few.has(together)) this.few.set(together, await this.everything.few(together));
+    const resident = await this.model.resident?.forRows(firsts.length);
+    if (resident) this.recorder.clear(resident.exchange, 0, resident.exchange.size);
+    this.together = resident?.kernels ?? (await this.fewKernels(firsts.length));
     firsts.forEach((first, branch) => this.writeSequence(start + branch * slots, [first]));
   }
 
@@ -138,26 +140,16 @@ export class Forward {
    * in one submit, after `prepareBranches`. Resolves with the tokens that follow: ids by step and
    * branch. As with `decode`, steps may be asked for before those in front of them are there.
    */
-  async decodeBranches(
-    { from, start, count, slots }: BranchLayout,
-    step: number,
-    steps: number,
-  ): Promise<number[][]> {
-    const kernels = this.few.get(Math.min(count, BATCH_ROWS))!;
-    const position = start + step;
-    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
-    for (let i = 0; i < steps; i++) {
-      this.recorder.run(kernels, { count, end: position + i + 1 });
+  async decodeBranches(layout: BranchLayout, step: number, steps: number): Promise<number[][]> {
+    const { resident } = this.model;
+    let tokens = await this.decodeTogether(layout, step, steps);
+    if (!this.areRight(tokens)) {
+      if (resident) this.leave(resident);
+      this.together = await this.fewKernels(layout.count);
+      tokens = await this.decodeTogether(layout, step, steps);
     }
-    const parts = Array.from({ length: count }, (_, branch) => ({
-      buffer: this.model.sequence,
-      offset: (position + branch * slots + 1) * TOKEN_BYTES,
-      size: steps * TOKEN_BYTES,
-    }));
-    const tokens = unpackTokens(await this.recorder.read(parts));
-    this.gpu.assertHealthy();
     return Array.from({ length: steps }, (_, i) =>
-      Array.from({ length: count }, (_, branch) => tokens[branch * steps + i].id),
+      Array.from({ length: layout.count }, (_, branch) => tokens[branch * steps + i].id),
     );
   }
 
@@ -206,6 +198,44 @@ export class Forward {
     signal?.throwIfAborted();
     this.cache.append(tokens);
     return { passes, likeliest };
+  }
+
+  /** Whether no token came from a resident kernel that had got stuck. */
+  private areRight(tokens: readonly Token[]): boolean {
+    return tokens.every(({ id }) => id < this.config.vocabSize);
+  }
+
+  /** It got stuck: the device runs less of it at once than it did when it was tried. */
+  private leave(resident: Resident): void {
+    this.model.resident = null;
+    resident.dispose();
+  }
+
+  private async fewKernels(count: number): Promise<Kernel[]> {
+    const rows = Math.min(count, BATCH_ROWS);
+    const kernels = this.few.get(rows) ?? (await this.everything.few(rows));
+    this.few.set(rows, kernels);
+    return kernels;
+  }
+
+  private async decodeTogether(
+    { from, start, count, slots }: BranchLayout,
+    step: number,
+    steps: number,
+  ): Promise<Token[]> {
+    const position = start + step;
+    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
+    for (let i = 0; i < steps; i++) {
+      this.recorder.run(this.together, { count, end: position + i + 1 });
+    }
+    const parts = Array.from({ length: count }, (_, branch) => ({
+      buffer: this.model.sequence,
+      offset: (position + branch * slots + 1) * TOKEN_BYTES,
+      size: steps * TOKEN_BYTES,
+    }));
+    const tokens = unpackTokens(await this.recorder.read(parts));
+    this.gpu.assertHealthy();
+    return tokens;
   }
 
   private async decodeBy(kernels: readonly Kernel[], start: number, count: number) {

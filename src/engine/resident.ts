@@ -1,22 +1,23 @@
 /**
- * A token through the whole model in one dispatch (resident.wgsl): for GPUs, where dependent
- * dispatches are what decoding costs. All workgroups must run at the same time, and how many a device
- * takes nobody says: too many get stuck, which the token that comes back tells.
+ * A token of each of a few sequences through the whole model in one dispatch (resident.wgsl): for GPUs,
+ * where dependent dispatches are what decoding costs. All workgroups must run at the same time, and how
+ * many a device takes nobody says: too many get stuck, which the token that comes back tells.
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { WEIGHT_FORMATS } from './formats';
 import { read, write, type Kernel, type KernelCompiler } from './kernel';
-import { embeddingOf, headWeights, layerWeights } from './parameters';
+import { embeddingOf, headWeights, layerWeights, type LayerWeights } from './parameters';
 import { isQuantized } from './precision';
 import {
   constantsOf,
   isSupported,
   KINDS,
   planOf,
-  workgroupBytes,
   type ResidentShape,
+  type Segment,
 } from './residentPlan';
+import { FEW_ROWS } from './stage';
 import type { Matrix, WeightLoader } from './weights';
 import reduceSource from '../../shaders/reduce_subgroup.wgsl';
 import attendSource from '../../shaders/resident_attend.wgsl';
@@ -44,13 +45,38 @@ export interface TokenBuffers {
   logits: GPUBuffer;
 }
 
-/** The kernel and the memory of its own. */
+/** What its kernels are made from. */
+interface Parts {
+  compiler: KernelCompiler;
+  config: ModelConfig;
+  cache: KvCache;
+  tokens: TokenBuffers;
+  shape: ResidentShape;
+  mostReads: number;
+  layers: LayerWeights[];
+  embedding: Matrix;
+  head: Awaited<ReturnType<typeof headWeights>>;
+  /** The layers of each buffer of weights. */
+  segments: (Segment & { buffer: GPUBuffer })[];
+}
+
+/** Kernels for a number of sequences, one for each buffer of weights. */
+export interface ResidentKernels {
+  kernels: Kernel[];
+  /** Zeroed before other sequences begin: what earlier ones left there could pass for theirs. */
+  exchange: GPUBuffer;
+}
+
+/** The kernels and the memory of their own. */
 export class Resident {
-  readonly kernel: Kernel;
+  readonly one: ResidentKernels;
+  private readonly parts: Parts;
+  private readonly few = new Map<number, Promise<ResidentKernels | null>>();
   private readonly buffers: GPUBuffer[];
 
-  private constructor(kernel: Kernel, buffers: GPUBuffer[]) {
-    this.kernel = kernel;
+  private constructor(parts: Parts, one: ResidentKernels, buffers: GPUBuffer[]) {
+    this.parts = parts;
+    this.one = one;
     this.buffers = buffers;
   }
 
@@ -69,34 +95,95 @@ export class Resident {
     );
     const head = await headWeights(weights, config);
     const embedding = await embeddingOf(weights);
-    const { dtype } = embedding;
-    const matrices = layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down]);
-    const constants = constantsOf(config, shape);
+    const segments = segmentsOf(layers);
     const { limits } = compiler.device;
-    const { wholes } = weights;
-    const isIn = (buffer: GPUBuffer, all: Matrix[]) =>
-      all.every(({ dtype: type, pieces }) => type === dtype && pieces[0].values.buffer === buffer);
     if (
-      !wholes ||
       !cache.whole ||
-      !isIn(wholes.layers, matrices) ||
-      !isIn(wholes.tables, [embedding, head.matrix]) ||
+      !segments ||
+      head.norm.buffer !== segments.at(-1)!.buffer ||
+      !isTogether([embedding, head.matrix]) ||
+      layers.some(({ qkv }) => qkv.dtype !== embedding.dtype) ||
       !isSupported(config) ||
       shape.lanes > limits.maxComputeInvocationsPerWorkgroup ||
-      limits.maxStorageBuffersPerShaderStage < STORAGE_BUFFERS ||
-      workgroupBytes(config, shape, constants) > limits.maxComputeWorkgroupStorageSize
+      limits.maxStorageBuffersPerShaderStage < STORAGE_BUFFERS
     ) {
       return null;
     }
-    const plan = planOf(config, cache, dtype, embedding, head, layers, mostReads);
-    const { device } = compiler;
-    const create = (label: string, size: number, usage: number) =>
-      device.createBuffer({ label, size, usage: usage | GPUBufferUsage.COPY_DST });
-    const exchange = create('exchange', constants.WORDS * 4, GPUBufferUsage.STORAGE);
+    const made = { compiler, config, cache, tokens, shape, mostReads, layers, embedding, head };
+    const parts: Parts = { ...made, segments };
+    const buffers: GPUBuffer[] = [];
+    const one = await compile(parts, 1, buffers);
+    return one && new Resident(parts, one, buffers);
+  }
+
+  /** Kernels for so many sequences, compiled when they are first wanted; null where there are none. */
+  forRows(count: number): Promise<ResidentKernels | null> {
+    const rows = 2 ** Math.ceil(Math.log2(count));
+    const { compiler, shape } = this.parts;
+    // The lanes that serve a sequence are whole subgroups.
+    const { subgroupMaxSize = Infinity } = compiler.device.adapterInfo;
+    if (rows > FEW_ROWS || (shape.lanes / rows) % subgroupMaxSize !== 0)
+      return Promise.resolve(null);
+    const kernels = this.few.get(rows) ?? compile(this.parts, rows, this.buffers);
+    this.few.set(rows, kernels);
+    return kernels;
+  }
+
+  dispose(): void {
+    for (const buffer of this.buffers) buffer.destroy();
+  }
+}
+
+/** Whether matrices lie in one buffer and have one format. */
+function isTogether(matrices: readonly Matrix[]): boolean {
+  const [{ dtype, pieces }] = matrices;
+  const [{ values }] = pieces;
+  return matrices.every(
+    (one) =>
+      one.dtype === dtype &&
+      one.pieces.length === 1 &&
+      one.pieces[0].values.buffer === values.buffer,
+  );
+}
+
+/** Which layers lie in one buffer, in their order; null where one layer alone does not. */
+function segmentsOf(layers: readonly LayerWeights[]): Parts['segments'] | null {
+  const segments: Parts['segments'] = [];
+  for (const [i, { qkv, o, gateUp, down, inputNorm, mlpNorm }] of layers.entries()) {
+    const { buffer } = inputNorm;
+    if (!isTogether([qkv, o, gateUp, down]) || mlpNorm.buffer !== buffer) return null;
+    if (qkv.pieces[0].values.buffer !== buffer) return null;
+    const last = segments.at(-1);
+    if (last?.buffer === buffer) last.end = i + 1;
+    else segments.push({ from: i, end: i + 1, buffer });
+  }
+  return segments;
+}
+
+/** Null where workgroup memory does not suffice. Buffers of their own join `buffers`. */
+async function compile(
+  { compiler, config, cache, tokens, shape, mostReads, layers, embedding, head, segments }: Parts,
+  rows: number,
+  buffers: GPUBuffer[],
+): Promise<ResidentKernels | null> {
+  const { device } = compiler;
+  const { dtype } = embedding;
+  const { maxComputeWorkgroupStorageSize } = device.limits;
+  const constants = constantsOf(config, shape, rows, maxComputeWorkgroupStorageSize);
+  if (!constants) return null;
+  const create = (label: string, size: number, usage: number) => {
+    const buffer = device.createBuffer({ label, size, usage: usage | GPUBufferUsage.COPY_DST });
+    buffers.push(buffer);
+    return buffer;
+  };
+  const exchange = create('exchange', constants.WORDS * 4, GPUBufferUsage.STORAGE);
+  const tables = embedding.pieces[0].values.buffer;
+  const compiling = segments.map(({ buffer, ...segment }) => {
+    const plan = planOf(config, cache, dtype, embedding, head, layers, segment, mostReads);
     const planned = create('plan', plan.byteLength, GPUBufferUsage.UNIFORM);
     device.queue.writeBuffer(planned, 0, plan);
-    const kernel = await compiler.compile({
-      label: 'resident',
+    return compiler.compile({
+      label: `resident, ${rows} rows`,
       directives: 'enable subgroups;\nrequires subgroup_id;\ndiagnostic(off, subgroup_uniformity);',
       source: [
         isQuantized(dtype) ? '' : WORDS_SOURCE,
@@ -113,24 +200,20 @@ export class Resident {
       ],
       constants: { ...constants, QUANTIZED: isQuantized(dtype) },
       bindings: [
-        read(0, wholes.layers),
-        read(1, wholes.layers),
+        read(0, buffer),
+        read(1, buffer),
         write(2, tokens.sequence),
         write(3, tokens.step),
         read(4, tokens.rotation),
-        write(5, cache.whole),
+        write(5, cache.whole!),
         write(6, exchange),
         write(7, tokens.logits),
         { slot: 8, resource: planned, access: 'uniform' },
-        read(9, wholes.tables),
-        read(10, wholes.tables),
+        read(9, tables),
+        read(10, tables),
       ],
       workgroups: () => [shape.groups, 1, 1],
     });
-    return new Resident(kernel, [exchange, planned]);
-  }
-
-  dispose(): void {
-    for (const buffer of this.buffers) buffer.destroy();
-  }
+  });
+  return { kernels: await Promise.all(compiling), exchange };
 }

@@ -1,12 +1,12 @@
 /**
- * How a token's one dispatch (resident.wgsl) is shared out among its workgroups, and where it finds and
- * leaves everything.
+ * How one dispatch of the resident kernel (resident.wgsl) is shared out among its workgroups, and where it
+ * finds and leaves everything.
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { USUAL_SUBGROUP, type Constants, type Range } from './kernel';
 import type { LayerWeights } from './parameters';
-import { rowBytes, type WeightType } from './precision';
+import { pad8, rowBytes, type WeightType } from './precision';
 import type { Matrix } from './weights';
 
 /** How the work is shared out; any numbers are right, if the device can run so many workgroups at once. */
@@ -23,6 +23,10 @@ export interface ResidentShape {
 const MOST_SPLITS = 16;
 /** Rounds of two in a layer must not come full circle in one token (resident_exchange.wgsl). */
 const MOST_LAYERS = 127;
+/** Vectors of the exchange whose first words lie side by side, for as many lanes that read them. */
+const NEIGHBOURS = USUAL_SUBGROUP;
+/** Where x does not fit workgroup memory, a chunk of it has a multiple of so many columns. */
+const CHUNK_COLUMNS = 8 * USUAL_SUBGROUP;
 /** The products that resident_product.wgsl is there for. */
 export const KINDS = ['qkv', 'output', 'gated', 'down', 'head'] as const;
 type Kind = (typeof KINDS)[number];
@@ -59,30 +63,67 @@ function partsOf(pairsEach: number, blocks: number, lanes: number): number {
   return choices.reduce((best, parts) => (time(parts) < time(best) - 1e-9 ? parts : best));
 }
 
-export function constantsOf(config: ModelConfig, { groups, lanes, depth }: ResidentShape) {
+/**
+ * The constants of the kernel for `rows` sequences; null where it does not fit workgroup memory, in bytes.
+ */
+export function constantsOf(
+  config: ModelConfig,
+  { groups, lanes, depth }: ResidentShape,
+  rows: number,
+  workgroupBytes: number,
+) {
   const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = config;
-  const splits = Math.max(1, Math.min(MOST_SPLITS, Math.floor(groups / H)));
+  const splits = Math.max(1, Math.min(MOST_SPLITS, Math.floor(groups / (H * rows))));
   const kvLayers = config.layers.filter(({ computesKv }) => computesKv).length;
   const shapes = products(config);
   const each = (kind: Kind) => Math.ceil(shapes[kind].pairs / groups);
-  const parts = (kind: Kind) =>
-    kind === 'head' ? 1 : partsOf(each(kind), shapes[kind].blocks, lanes);
-  const perKind: Constants = {};
-  for (const kind of KINDS) {
-    const { blocks } = shapes[kind];
-    const turns = Math.ceil(blocks / parts(kind) / USUAL_SUBGROUP);
-    perKind[`BLOCKS_${kind}`] = blocks;
-    perKind[`PARTS_${kind}`] = parts(kind);
-    perKind[`DEPTH_${kind}`] = Math.min(depth, turns);
+  const longest = Math.max(D, F, H * K);
+
+  const shared = (columns: number) => {
+    const chunked = KINDS.map((kind) => {
+      const { blocks } = shapes[kind];
+      const chunks = Math.ceil((blocks * 8) / columns);
+      const chunk = Math.ceil(blocks / chunks);
+      const parts = kind === 'head' ? 1 : partsOf(each(kind), chunk, lanes);
+      const turns = Math.ceil(chunk / parts / USUAL_SUBGROUP);
+      return { kind, blocks, chunks, chunk, parts, depth: Math.min(depth, turns) };
+    });
+    const xVectors = Math.max((rows * columns) / 4, lanes);
+    const mostTasks = Math.max(...chunked.map(({ kind, parts }) => each(kind) * parts));
+    const sums = 2 * rows * (mostTasks + each('output'));
+    const attention = 3 * K + lanes / 4 + 2 * rows * H * splits;
+    return {
+      chunked,
+      xVectors,
+      mostTasks,
+      bytes: 4 * (4 * xVectors + sums + lanes + attention) + 64,
+    };
+  };
+  // As many columns at a time as there is memory for.
+  let columns = longest;
+  while (shared(columns).bytes > workgroupBytes) {
+    columns = (Math.ceil(columns / CHUNK_COLUMNS) - 1) * CHUNK_COLUMNS;
+    if (columns <= 0) return null;
   }
-  const tasks = KINDS.filter((kind) => kind !== 'head').map((kind) => each(kind) * parts(kind));
+  const { chunked, xVectors, mostTasks } = shared(columns);
+  const perKind: Constants = {};
+  for (const { kind, ...numbers } of chunked) {
+    for (const [name, value] of Object.entries(numbers)) {
+      perKind[`${name.toUpperCase()}_${kind}`] = value;
+    }
+  }
+  const turnsOf = (kind: Kind) => {
+    const { chunk } = chunked.find((one) => one.kind === kind)!;
+    return Math.ceil((chunk * 2) / (lanes / rows));
+  };
   let words = 4;
   const region = (count: number) => {
     const begin = words;
-    words += Math.ceil(count / 4) * 4;
+    words += Math.ceil(count / (4 * NEIGHBOURS)) * 4 * NEIGHBOURS;
     return begin;
   };
   return {
+    ROWS: rows,
     LANES: lanes,
     GROUPS: groups,
     SPLITS: splits,
@@ -94,32 +135,31 @@ export function constantsOf(config: ModelConfig, { groups, lanes, depth }: Resid
     QUERIES_PER_KV: H / G,
     HEAD_DIM: K,
     VOCAB: config.vocabSize,
+    STRIDE: pad8(config.vocabSize),
     EPS: { f32: config.rmsNormEps },
-    LONGEST: Math.max(D, F, H * K),
-    WIDTH_TURNS: Math.ceil(D / 4 / lanes),
-    MLP_TURNS: Math.ceil(F / 4 / lanes),
-    MOST_TASKS: Math.max(...tasks),
+    NEIGHBOURS,
+    COLUMNS: columns,
+    X_VECTORS: xVectors,
+    WIDTH_TURNS: turnsOf('qkv'),
+    MLP_TURNS: turnsOf('down'),
+    MOST_TASKS: mostTasks,
     RESIDUAL_PAIRS: each('output'),
-    RESIDUAL: region(D),
-    QUERY: region(H * K),
-    FRESH: region(kvLayers * 2 * G * K),
-    PARTIAL: region(H * splits * K),
-    TOTALS: region(H * splits * 4),
-    ACTIVATED: region(F),
-    CHOICES: region(groups * 4),
+    RESIDUAL: region(rows * D),
+    QUERY: region(rows * H * K),
+    FRESH: region(rows * kvLayers * 2 * G * K),
+    PARTIAL: region(rows * H * splits * K),
+    TOTALS: region(rows * H * splits * 4),
+    ACTIVATED: region(rows * F),
+    CHOICES: region(rows * groups * 4),
     WORDS: words,
     ...perKind,
   };
 }
 
-/** Workgroup memory of the kernel, about. */
-export function workgroupBytes(
-  { heads: H, headDim: K }: ModelConfig,
-  { lanes }: ResidentShape,
-  { LONGEST, MOST_TASKS, RESIDUAL_PAIRS, SPLITS }: ReturnType<typeof constantsOf>,
-): number {
-  const attention = 3 * K + lanes / 4 + 4 * lanes + 2 * H * SPLITS;
-  return 4 * (LONGEST + 2 * MOST_TASKS + 2 * RESIDUAL_PAIRS + 4 * lanes + attention) + 64;
+/** Layers that one dispatch runs: [from, end). */
+export interface Segment {
+  from: number;
+  end: number;
 }
 
 /** `Plan` of resident.wgsl: where everything lies. */
@@ -130,6 +170,7 @@ export function planOf(
   embedding: Matrix,
   head: { matrix: Matrix; norm: Range },
   layers: readonly LayerWeights[],
+  { from, end }: Segment,
   mostReads: number,
 ): Uint32Array<ArrayBuffer> {
   const blockBytes = rowBytes(dtype, 8);
@@ -138,7 +179,8 @@ export function planOf(
     scales ? scales.offset / 2 : 0,
   ];
   const kvLayers = [...cache.keys.keys()];
-  const words = [...place(embedding), ...place(head.matrix), head.norm.offset / 4, mostReads, 0, 0];
+  const tables = [embedding, head.matrix].flatMap(place);
+  const words = [...tables, head.norm.offset / 4, mostReads, from, end];
   for (const [i, layer] of layers.entries()) {
     const { reads, computesKv, strict, window } = config.layers[i];
     words.push(

@@ -7,7 +7,6 @@ import type { TensorInfo, TensorSource } from '../model/source';
 import {
   convertRows,
   isQuantized,
-  isTable,
   pad8,
   rowBytes,
   tensorBytes,
@@ -19,6 +18,7 @@ import {
 } from './precision';
 import { GROUP } from './quantize';
 import { BINDING_ALIGNMENT, type Range } from './kernel';
+import { together } from './placement';
 import { Uploader } from './upload';
 
 /** Some consecutive rows of a matrix, to be bound by themselves. */
@@ -43,7 +43,7 @@ export interface WeightOptions {
   /** Largest buffer that the device can bind, in bytes. */
   maxPieceBytes: number;
   precision: Precision;
-  /** In one buffer what one kernel reads, if the device can bind that. */
+  /** In few buffers, as large as the device can bind (placement.ts); else each piece in one of its own. */
   isWhole: boolean;
   /** Called with the share of the checkpoint's bytes read so far, 0 to 1. */
   onProgress?: (fraction: number) => void;
@@ -69,41 +69,29 @@ export class WeightLoader {
   private readonly vectors = new Map<string, Promise<Range>>();
   private readonly source: TensorSource;
   private readonly options: WeightOptions;
-  private readonly layers: Uploader;
-  /** Apart from the layers, as a device may not be able to bind all of a large model at once. */
-  private readonly tables: Uploader;
+  private readonly uploaders: Uploader[];
+  /** By tensor. */
+  private readonly uploaderOf = new Map<string, Uploader>();
 
   constructor(device: GPUDevice, source: TensorSource, options: WeightOptions) {
     this.source = source;
     this.options = options;
     const { precision, maxPieceBytes, isWhole } = options;
-    const uploader = (ofTables: boolean) => {
-      const tensors = source.tensors.filter(({ name }) => isTable(name) === ofTables);
-      const bytes = tensors.map((info) => tensorBytes(info, precision) + 2 * BINDING_ALIGNMENT);
-      const total = bytes.reduce((sum, one) => sum + one, 0);
-      return new Uploader(device, isWhole && total <= maxPieceBytes ? total : 0);
-    };
-    this.layers = uploader(false);
-    this.tables = uploader(true);
-  }
-
-  /**
-   * The one buffer that holds all layers and norms, and that of embedding and lm_head; null where the
-   * device cannot bind so large a one.
-   */
-  get wholes(): { layers: GPUBuffer; tables: GPUBuffer } | null {
-    const { layers, tables } = { layers: this.layers.whole, tables: this.tables.whole };
-    return layers && tables && { layers, tables };
+    const bytesOf = (info: TensorInfo) => tensorBytes(info, precision) + 2 * BINDING_ALIGNMENT;
+    this.uploaders = together(source.tensors, bytesOf, maxPieceBytes).map(({ tensors, bytes }) => {
+      const uploader = new Uploader(device, isWhole && bytes <= maxPieceBytes ? bytes : 0);
+      for (const { name } of tensors) this.uploaderOf.set(name, uploader);
+      return uploader;
+    });
   }
 
   /** Bytes of weights uploaded so far. */
   get sizeBytes(): number {
-    return this.layers.sizeBytes + this.tables.sizeBytes;
+    return this.uploaders.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
   dispose(): void {
-    this.layers.dispose();
-    this.tables.dispose();
+    for (const uploader of this.uploaders) uploader.dispose();
   }
 
   /** Stacks 2-D tensors of equal width by rows, in order. Unequal formats become F32. */
@@ -122,24 +110,22 @@ export class WeightLoader {
     const dtype = types.every((type) => type === types[0]) ? types[0] : 'F32';
     const cols = pad8(infos[0].shape[1]);
     const rows = infos.reduce((sum, { shape }) => sum + shape[0], 0);
-    const pieces = this.allocate(names[0], dtype, rows, cols);
+    const uploader = this.uploaderOf.get(names[0])!;
+    const pieces = this.allocate(uploader, names[0], dtype, rows, cols);
     const matrix: Matrix = { dtype, rows, cols, pieces };
     const scales = isQuantized(dtype) ? new Uint16Array((rows * cols) / GROUP) : null;
     let row = 0;
     for (const info of infos) {
       for await (const part of this.chunks(info)) {
         const converted = this.timed('convertMs', () => convertRows(part, info.dtype, dtype));
-        row += await this.writeRows(matrix, row, info.shape[1], converted, scales);
+        row += await this.writeRows(uploader, matrix, row, info.shape[1], converted, scales);
       }
     }
     const perRow = cols / GROUP;
     for (const { scales: target, rowOffset, rows: count } of pieces) {
       if (!target || !scales) continue;
-      await this.layers.write(
-        target,
-        0,
-        scales.subarray(rowOffset * perRow, (rowOffset + count) * perRow),
-      );
+      const part = scales.subarray(rowOffset * perRow, (rowOffset + count) * perRow);
+      await uploader.write(target, 0, part);
     }
     return matrix;
   }
@@ -147,8 +133,9 @@ export class WeightLoader {
   private async loadVector(name: string): Promise<Range> {
     const info = this.source.info(name);
     const values = await this.read(name);
-    const target = this.layers.create(name, pad8(info.shape[0]) * 4);
-    await this.layers.write(target, 0, toFloats({ values, scales: null }, info.dtype));
+    const uploader = this.uploaderOf.get(name)!;
+    const target = uploader.create(name, pad8(info.shape[0]) * 4);
+    await uploader.write(target, 0, toFloats({ values, scales: null }, info.dtype));
     return target;
   }
 
@@ -186,6 +173,7 @@ export class WeightLoader {
 
   /** Writes rows that start at `first` of the matrix into the pieces they fall in; counts them. */
   private async writeRows(
+    uploader: Uploader,
     matrix: Matrix,
     first: number,
     width: number,
@@ -202,16 +190,21 @@ export class WeightLoader {
       const to = Math.min(first + count, piece.rowOffset + piece.rows);
       if (from >= to) continue;
       const part = bytes.subarray((from - first) * stride, (to - first) * stride);
-      await this.layers.write(piece.values, (from - piece.rowOffset) * stride, part);
+      await uploader.write(piece.values, (from - piece.rowOffset) * stride, part);
     }
     this.times.uploadMs += performance.now() - begin;
     return count;
   }
 
-  private allocate(label: string, type: WeightType, rows: number, cols: number): Piece[] {
+  private allocate(
+    uploader: Uploader,
+    label: string,
+    type: WeightType,
+    rows: number,
+    cols: number,
+  ): Piece[] {
     const stride = rowBytes(type, cols);
     const perPiece = Math.max(1, Math.floor(this.options.maxPieceBytes / stride));
-    const uploader = isTable(label) ? this.tables : this.layers;
     const pieces: Piece[] = [];
     for (let rowOffset = 0; rowOffset < rows; rowOffset += perPiece) {
       const count = Math.min(perPiece, rows - rowOffset);
