@@ -11,10 +11,10 @@
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
-import type { Tuning, Tunings } from '../src/engine/tuning';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
 import { madeUp, matvecShape, modelOptions, tileShape } from './shapes';
 import { Trace } from './trace';
+import { MemoryTunings } from './tunings';
 
 /** What is measured at each length. */
 interface Work {
@@ -84,32 +84,6 @@ export async function decode(args: string[]): Promise<void> {
 function named(options: Record<string, string | undefined>): Record<string, string> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Record<string, string>;
-}
-
-/** Keeps what tuning found out for one load, and how long that took: between its two writings. */
-class MemoryTunings implements Tunings {
-  private readonly written: { tuning: Tuning; at: number }[] = [];
-
-  read(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  write(_key: string, tuning: Tuning): Promise<void> {
-    this.written.push({ tuning, at: performance.now() });
-    return Promise.resolve();
-  }
-
-  get row(): Row {
-    const [first, last] = this.written;
-    if (!last) return { matvec: 'not tuned' };
-    const { matvec, resident } = last.tuning;
-    const told = (shape: object | null) => (shape ? Object.values(shape).join() : 'none');
-    return {
-      matvec: told(matvec),
-      resident: told(resident),
-      tuningMs: round(last.at - first.at),
-    };
-  }
 }
 
 async function measure(

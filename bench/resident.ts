@@ -1,7 +1,8 @@
 /**
- * `resident`: a token in one dispatch (ResidentShape), beside the usual kernels, by how it is shared
- * out, the fastest first. A row whose logits are not those of the usual kernels, or that gets stuck as a
- * device does not run so many workgroups at once, says so. The weights are loaded once.
+ * `resident`: a token of one sequence, or of `--rows` branches of one, in one dispatch (ResidentShape),
+ * beside the usual kernels, by how it is shared out, the fastest first. A row whose logits are not those
+ * of the usual kernels, or that gets stuck as a device does not run so many workgroups at once, says so.
+ * The weights are loaded once.
  */
 import { parseArgs } from 'node:util';
 import { Forward } from '../src/engine/forward';
@@ -24,41 +25,42 @@ export async function resident(args: string[]): Promise<void> {
       groups: { type: 'string', default: '64,128' },
       lanes: { type: 'string', default: '128,256,512' },
       depths: { type: 'string', default: '1,2,4' },
+      rows: { type: 'string', default: '1' },
       steps: { type: 'string', default: '32' },
     },
   });
   const gpu = await openGpu();
   const [context, steps] = [Number(values.context), Number(values.steps)];
   const rows: Row[] = [];
+  const counts = numbers(values.rows);
   for (const { names, source, precision } of madeUp(values)) {
     const parts = await loadParts(gpu, source, {
       precision,
-      contextTokens: context + steps + 1,
+      contextTokens: context + Math.max(...counts) * (steps + 1),
       kernelSet: 'subgroup',
     });
     const bytes = parts.weights.sizeBytes;
-    const row = (shape: object, { stepMs, error, isStuck }: Measured) => ({
-      ...{ ...names, ...shape },
-      decodeMs: round(stepMs),
-      tokensPerSecond: round(1000 / stepMs),
-      gbPerSecond: round(bytes / stepMs / 1e6),
-      error,
-      stuck: Number(isStuck),
-    });
-    const usual = await measure(parts, context, steps);
-    rows.push(row({ groups: 0, lanes: 0, depth: 0 }, { ...usual, error: 0 }));
-    for (const shape of shapes(values.groups, values.lanes, values.depths)) {
-      const built = await Resident.build(
-        ...([parts.compiler, parts.config, parts.cache, parts.weights, parts.model] as const),
-        shape,
-      );
-      if (!built) continue;
+    const usual = new Map<number, Measured>();
+    for (const shape of [null, ...shapes(values.groups, values.lanes, values.depths)]) {
+      const built = await build(parts, shape);
+      if (shape && !built) continue;
       parts.model.resident = built;
-      const measured = await measure(parts, context, steps);
-      const error = round(relativeError(measured.logits, usual.logits));
-      rows.push(row(shape, { ...measured, error }));
+      for (const count of counts) {
+        if (count > 1 && built && !(await built.forRows(count))) continue;
+        const { stepMs, logits, isStuck } = await measure(parts, context, count, steps);
+        if (!shape) usual.set(count, { stepMs, logits, isStuck });
+        rows.push({
+          ...{ ...names, rows: count, ...(shape ?? { groups: 0, lanes: 0, depth: 0 }) },
+          decodeMs: round(stepMs),
+          tokensPerSecond: round((1000 * count) / stepMs),
+          gbPerSecond: round(bytes / stepMs / 1e6),
+          error: round(relativeError(logits, usual.get(count)!.logits)),
+          stuck: Number(isStuck),
+        });
+        if (isStuck) break;
+      }
+      parts.model.resident?.dispose();
       parts.model.resident = null;
-      built.dispose();
     }
     for (const part of [parts.model, parts.snapshots, parts.cache, parts.weights]) part.dispose();
   }
@@ -68,25 +70,38 @@ export async function resident(args: string[]): Promise<void> {
 
 interface Measured {
   stepMs: number;
-  /** Of the logits, relative to their length. */
-  error: number;
+  /** After the first step, of the first row. */
+  logits: Float32Array;
   isStuck: boolean;
 }
 
-/** Least milliseconds of a token after `context` ones, and the logits after the first. */
-async function measure({ gpu, model, config, cache }: EngineParts, context: number, steps: number) {
+function build(parts: EngineParts, shape: ResidentShape | null): Promise<Resident | null> {
+  if (!shape) return Promise.resolve(null);
+  const { compiler, config, cache, weights, model } = parts;
+  return Resident.build(compiler, config, cache, weights, model, shape);
+}
+
+/** Least milliseconds of a step of `count` rows after `context` tokens. */
+async function measure(
+  { gpu, model, config, cache }: EngineParts,
+  context: number,
+  count: number,
+  steps: number,
+): Promise<Measured> {
   const forward = new Forward(gpu, model, cache, config);
   const hadResident = model.resident !== null;
-  forward.writeSequence(
-    0,
-    Array.from({ length: context + 1 }, (_, i) => (i * 7919) % config.vocabSize),
-  );
-  await forward.decode(context, 1);
+  const ids = Array.from({ length: context + count }, (_, i) => (i * 7919) % config.vocabSize);
+  forward.writeSequence(0, ids);
+  const layout = { from: context, start: context, count, slots: steps + 1 };
+  if (count > 1) await forward.prepareBranches(layout, ids.slice(context));
+  const run = (n: number): Promise<unknown> =>
+    count > 1 ? forward.decodeBranches(layout, 0, n) : forward.decode(context, n);
+  await run(1);
   const logits = await forward.readLogits();
   let stepMs = Infinity;
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     const begin = performance.now();
-    await forward.decode(context, steps);
+    await run(steps);
     stepMs = Math.min(stepMs, (performance.now() - begin) / steps);
   }
   forward.dispose();
