@@ -29,24 +29,71 @@ export class ReferenceModel {
 
   /** Appends a token; returns its logits [vocab]. */
   decode(token: number): number[] {
-    const { config } = this;
-    let h = this.row('model.embed_tokens.weight', token, config.hiddenSize);
-    for (let i = 0; i < config.layers.length; i++) h = this.layer(i, h);
+    let h = this.embedding(token);
+    for (let i = 0; i < this.config.layers.length; i++) h = this.layer(i, h);
     this.length++;
-    const head = config.tieEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+    return this.logits(h);
+  }
+
+  /** Appends tokens by so many passes over each cyclic group (lckv.md section 3.2); returns the logits after each. */
+  prefill(tokens: readonly number[], passes: number): number[][] {
+    const start = this.length;
+    let rows = tokens.map((token) => this.embedding(token));
+    const eachRow = (work: (h: number[]) => number[]) => {
+      rows = rows.map((h, row) => {
+        this.length = start + row;
+        return work(h);
+      });
+    };
+    for (const { first, end, cyclic, targets } of this.config.groups) {
+      const input = rows;
+      for (const target of targets) eachRow((h) => this.begin(first, target, h));
+      for (let pass = 0; pass < (cyclic ? passes : 1); pass++) {
+        rows = input;
+        for (let i = first; i < end; i++) eachRow((h) => this.layer(i, h));
+      }
+    }
+    this.length = start + tokens.length;
+    return rows.map((h) => this.logits(h));
+  }
+
+  private embedding(token: number): number[] {
+    return this.row('model.embed_tokens.weight', token, this.config.hiddenSize);
+  }
+
+  private logits(h: number[]): number[] {
+    const head = this.config.tieEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
     return this.product(head, this.norm('model.norm.weight', h));
+  }
+
+  /** Keys and values of a target before the first pass: zeros, or by the shortcut. Returns the group's input. */
+  private begin(first: number, target: number, h: number[]): number[] {
+    const { config } = this;
+    const zeros = new Array<number>(config.kvHeads * config.headDim).fill(0);
+    const { keys, values } = this.cache.get(target)!;
+    [keys[this.length], values[this.length]] = [zeros, zeros];
+    if (!config.shortcut) return h;
+    const normed = this.norm(`model.layers.${first}.input_layernorm.weight`, h);
+    this.project(target, this.product(`model.layers.${target}.shortcut.weight`, normed));
+    return h;
+  }
+
+  /** Puts the keys and values of a layer into the cache; returns its normed input. */
+  private project(i: number, h: number[]): number[] {
+    const name = `model.layers.${i}.`;
+    const x = this.norm(`${name}input_layernorm.weight`, h);
+    if (!this.config.layers[i].computesKv) return x;
+    const { keys, values } = this.cache.get(i)!;
+    keys[this.length] = this.rotate(this.product(`${name}self_attn.k_proj.weight`, x));
+    values[this.length] = this.product(`${name}self_attn.v_proj.weight`, x);
+    return x;
   }
 
   private layer(i: number, h: number[]): number[] {
     const name = `model.layers.${i}.`;
     const { heads, kvHeads, headDim, layers } = this.config;
-    const x = this.norm(`${name}input_layernorm.weight`, h);
+    const x = this.project(i, h);
     const q = this.rotate(this.product(`${name}self_attn.q_proj.weight`, x));
-    if (layers[i].computesKv) {
-      const { keys, values } = this.cache.get(i)!;
-      keys[this.length] = this.rotate(this.product(`${name}self_attn.k_proj.weight`, x));
-      values[this.length] = this.product(`${name}self_attn.v_proj.weight`, x);
-    }
     const { keys, values } = this.cache.get(layers[i].reads)!;
     const { strict, window } = layers[i];
     const end = this.length + (strict ? 0 : 1);

@@ -3,7 +3,8 @@
 Layer i reads the keys/values of layer layer_types[i]. Layers that read a higher layer form one iteration group
 first..target: they are run `passes` times, each pass reading the target's keys/values of the pass before, strictly (j < p).
 All passes but the last need no more than the target's k and v. Without such layers (a standard transformer, `0_1_2_...`) there is
-no group and nothing is repeated. `masks` keep the samples of a packed row apart (packing.py). Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
+no group and nothing is repeated. The first pass reads zeros, or with `lckv_shortcut` what the target makes of a matrix' guess at its input
+(shortcut.py). `masks` keep the samples of a packed row apart (packing.py). Shapes: B rows, T tokens, C hidden, H heads, G kv heads, D head size.
 """
 import torch
 import torch.nn.functional as F
@@ -79,10 +80,12 @@ class MLP(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, c, has_kv):
+    def __init__(self, c, has_kv, has_shortcut):
         super().__init__()
         self.input_layernorm, self.self_attn = RMSNorm(c), Attention(c, has_kv)
         self.post_attention_layernorm, self.mlp = RMSNorm(c), MLP(c)
+        if has_shortcut:
+            self.shortcut = nn.Linear(c.hidden_size, c.hidden_size, bias=False)
 
     def own_kv(self, h, rope):
         return self.self_attn.kv(self.input_layernorm(h), rope)
@@ -105,7 +108,8 @@ class LCKV(nn.Module):
         self.c, self.sources = c, c.sources()
         self.model = nn.Module()
         self.model.embed_tokens = nn.Embedding(c.vocab_size, c.hidden_size)
-        self.model.layers = nn.ModuleList(Layer(c, i in self.sources) for i in range(c.num_hidden_layers))
+        shortcut = c.group()[1] if c.lckv_shortcut else None
+        self.model.layers = nn.ModuleList(Layer(c, i in self.sources, i == shortcut) for i in range(c.num_hidden_layers))
         self.model.norm = RMSNorm(c)
         for name, p in self.named_parameters():
             if p.dim() == 2:
@@ -123,6 +127,13 @@ class LCKV(nn.Module):
         for i in range(first, target):
             h = self.model.layers[i](h, rope, kv, True, masks[True])
         return h, self.model.layers[target].own_kv(h, rope)
+
+    def first_kv(self, h, rope):
+        """What the first pass over the group reads, from its input h [B, T, C]: keys/values, or None for zeros."""
+        if not self.c.lckv_shortcut:
+            return None
+        first, target = (self.model.layers[i] for i in self.c.group())
+        return target.own_kv(target.shortcut(first.input_layernorm(h)), rope)
 
     def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
         """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
@@ -154,8 +165,8 @@ class LCKV(nn.Module):
 
     def iterate(self, start, rope, masks, no_grad, grad, tolerance):
         """The passes over the group: start [B, T, C] -> (hidden before the target layer, its keys/values)."""
-        kv = None
         with torch.no_grad():
+            kv = self.first_kv(start.detach(), rope)
             if tolerance is not None:
                 kv, no_grad, grad = self.converge(start.detach(), rope, masks, tolerance), 0, 1
             for _ in range(no_grad):
@@ -166,7 +177,7 @@ class LCKV(nn.Module):
 
     def converge(self, h, rope, masks, tolerance):
         """Repeats passes until the shared keys/values stand still: within `tolerance`, or moving no less than before (rounding only)."""
-        kv, least = None, 1e-3
+        kv, least = self.first_kv(h, rope), 1e-3
         for _ in range(h.shape[1]):
             new = self.group_kv(h, rope, masks, kv)[1]
             if kv is not None:

@@ -19,13 +19,14 @@ class Config:
     force_nodiag: bool = False
     forward_passes: int = 4
     backward_passes: int = 2
+    lckv_shortcut: bool = False     # shortcut.py
 
     @classmethod
     def of(cls, folder):
         """That of a release."""
         with open(f'{folder}/config.json') as f:
             given = json.load(f)
-        return cls(**{f.name: given[f.name] for f in fields(cls)})
+        return cls(**{f.name: given[f.name] for f in fields(cls) if f.name in given})
 
     def sources(self):
         """For each layer the layer whose keys/values it reads."""

@@ -28,5 +28,7 @@ python3 pilot.py "$run/rows" "$heldout" "$tokenizer" "$run/out/pilot.jsonl" 40 6
 
 cp "$tokenizer" "$run/out/"
 python3 export.py assemble "$run/out" "$model"
+python3 shortcut.py fit "$model" .work/part1.jsonl.xz 5
+python3 shortcut.py measure "$model" "$heldout"
 python3 golden.py prompts "$heldout" "$tokenizer" "$fixtures"
 python3 golden.py answers "$model" "$fixtures"

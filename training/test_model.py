@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The PyTorch model against the float64 numpy reference, on tiny random configurations. usage: test_model.py"""
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -10,6 +12,7 @@ from lckv_ref import LCKV as Reference
 from lckv_ref import random_weights
 from model import LCKV
 from model_config import Config
+from shortcut import solve
 
 
 def tiny(layer_types):
@@ -86,6 +89,21 @@ def test_grown_computes_the_same():
     assert all(layer.mlp.down_proj.weight.grad.abs().sum() > 0 for layer in big.model.layers)
 
 
+def test_shortcut():
+    """It changes where the passes begin and not where they end; fitted, it begins nearer to that."""
+    model, _ = pair('0_3_3_3_3_5', 3)
+    batches = [torch.randint(0, 97, (1, 40)) for _ in range(30)]
+    with_it = LCKV(replace(model.c, lckv_shortcut=True)).double()
+    with torch.no_grad():
+        state = model.state_dict() | {'model.layers.3.shortcut.weight': solve(model, batches).double()}
+        with_it.load_state_dict(state)
+        ids = torch.randint(0, 97, (1, 40))
+        exact = model(ids, tolerance=1e-12)
+        assert (with_it(ids, tolerance=1e-12) - exact).abs().max() < 1e-9
+        guessed, zeros = ((m(ids, 0, 1) - exact).norm() for m in (with_it, model))
+        assert guessed < 0.8 * zeros, (guessed, zeros)
+
+
 def test_quantise():
     w = torch.randn(8, 64) * torch.rand(8, 1)
     q, scale = quantise(w)
@@ -100,5 +118,6 @@ if __name__ == '__main__':
     test_greedy_with_cache()
     test_gradient_reaches_every_weight()
     test_grown_computes_the_same()
+    test_shortcut()
     test_quantise()
-    print('test_model: 6 passed, 0 failed')
+    print('test_model: 7 passed, 0 failed')

@@ -168,7 +168,8 @@ def main(rows_dir, work, seconds, release=None, unmasked=False, trial=False):
     model = LCKV(c).to(DEVICE)
     stages, factor = (CONTINUED_STAGES, CONTINUED_PEAK) if release else (STAGES, 1)
     if release:
-        model.load_state_dict(grown(restored_state(read_release(release)), c))
+        state = {n: w for n, w in read_release(release).items() if '.shortcut.' not in n}    # fitted anew afterwards (shortcut.py)
+        model.load_state_dict(grown(restored_state(state), c))
     opts, step, tokens, before, used = optimizers(model), 0, 0, 0.0, []
     if os.path.exists(f'{work}/latest.pt'):
         state = torch.load(f'{work}/latest.pt', map_location=DEVICE, weights_only=True)

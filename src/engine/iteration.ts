@@ -18,6 +18,8 @@ export interface GroupStages {
   rest: Stage;
   /** Layers that a layer below them reads. */
   targets: number[];
+  /** Keys and values of the target to begin with, from the group's input; null: zeros. */
+  shortcut: Stage | null;
   /** No layer above the group writes to the cache. */
   isLastForCache: boolean;
 }
@@ -55,15 +57,20 @@ export class Iteration {
    * what is left needs no more passes than it has rows. Returns how many passes it took.
    */
   async run(
-    { upToKv, rest, targets }: GroupStages,
+    { upToKv, rest, targets, shortcut }: GroupStages,
     count: number,
     cacheOnly: boolean,
     options: IterationOptions,
   ): Promise<number> {
     const end = this.cache.tokens.length + count;
     let limit = Math.min(options.passes, count);
-    if (limit > 1) this.copyRows('hidden', 0, 'groupInput', 0, count);
-    this.clearNewRows(targets, count);
+    if (limit > 1 || shortcut) this.copyRows('hidden', 0, 'groupInput', 0, count);
+    if (shortcut) {
+      this.recorder.run(shortcut.many, { count, end });
+      this.copyRows('groupInput', 0, 'hidden', 0, count);
+    } else {
+      this.clearNewRows(targets, count);
+    }
 
     let settled = 0;
     for (let pass = 1; ; pass++) {
@@ -172,16 +179,16 @@ export function groupStages(model: Model, config: ModelConfig): GroupStages[] {
   const lastKvLayer = config.layers.findLastIndex(({ computesKv }) => computesKv);
   const stages = (first: number, end: number): Stage[] =>
     model.layers.slice(first, end).flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
-  return config.groups.map(({ first, end, cyclic }) => {
+  return config.groups.map(({ first, end, cyclic, targets }) => {
     // A cyclic group ends with the topmost layer that is read from below.
     const cut = cyclic ? end - 1 : Math.max(first, Math.min(lastKvLayer, end - 1));
-    const layers = config.layers.slice(first, end);
-    const upward = layers.filter(({ reads }, i) => reads > first + i);
+    const shortcut = model.shortcuts.get(targets[0]);
     return {
       cyclic,
       upToKv: joined([...stages(first, cut), ...model.layers[cut].upToKv]),
       rest: joined([...model.layers[cut].rest, ...stages(cut + 1, end)]),
-      targets: [...new Set(upward.map(({ reads }) => reads))],
+      targets,
+      shortcut: shortcut ? joined([shortcut, ...model.layers[targets[0]].upToKv]) : null,
       isLastForCache: lastKvLayer < end,
     };
   });

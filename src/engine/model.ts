@@ -12,7 +12,7 @@ import type { Resident } from './resident';
 import { FEW_ROWS, MOST_ROWS, type Stage } from './stage';
 import { TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
-import { embeddingOf, headWeights, layerWeights } from './parameters';
+import { embeddingOf, headWeights, layerWeights, shortcutWeights } from './parameters';
 import type { WeightLoader } from './weights';
 
 const STEP_BYTES = 20;
@@ -26,6 +26,8 @@ export interface LayerStages {
 /** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
 export class Model {
   readonly layers: LayerStages[] = [];
+  /** By target of a cyclic group: makes the group's input about what the target gets. */
+  readonly shortcuts = new Map<number, Stage>();
   embed!: Stage;
   /**
    * Final norm of row step.logit_row, lm_head, and the likeliest id to the end of `sequence`. The
@@ -122,6 +124,11 @@ export class Model {
       ]).then(([project, ...rest]) => ({ upToKv: [project], rest }));
       stages.catch(() => {}); // told below, unless reading fails first
       compiling.push(stages);
+    }
+    for (const group of this.config.groups) {
+      if (!this.config.shortcut || !group.cyclic) continue;
+      const { matrix, norm } = await shortcutWeights(weights, group);
+      this.shortcuts.set(group.targets[0], await operations.shortcut(matrix, norm, rows));
     }
     const { matrix, norm } = await headWeights(weights, this.config);
     this.head = await operations.vocabulary.head(matrix, norm, rows, this.sequence);

@@ -172,6 +172,13 @@ export class Operations {
     return this.fused('down', matrix, () => input, store, unfused.many);
   }
 
+  /** A product with the normed residual stream, which takes its place. */
+  async shortcut(matrix: Matrix, weight: Range, { hidden, normed }: Activations): Promise<Stage> {
+    const { hiddenSize: D } = this.config;
+    const product = this.product(matrix, normed, hidden, D, false);
+    return joined(await Promise.all([this.norm(hidden, weight, normed), product]));
+  }
+
   /**
    * A product with what is before and after it in one kernel, for one row and for a few; `batch` is
    * for more rows than those.

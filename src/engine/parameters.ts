@@ -1,5 +1,5 @@
 /** The parameters of a model by their names in a checkpoint (lckv.md section 1). */
-import type { ModelConfig } from '../model/config';
+import type { LayerGroup, ModelConfig } from '../model/config';
 import type { Range } from './kernel';
 import type { Matrix, WeightLoader } from './weights';
 
@@ -29,6 +29,17 @@ export async function layerWeights(
     down: await weights.matrix([`${name}mlp.down_proj.weight`]),
     inputNorm: await weights.vector(`${name}input_layernorm.weight`),
     mlpNorm: await weights.vector(`${name}post_attention_layernorm.weight`),
+  };
+}
+
+/** What stands in for the layers of a cyclic group below its target, in front of the first pass. */
+export async function shortcutWeights(
+  weights: WeightLoader,
+  { first, targets: [target] }: LayerGroup,
+): Promise<{ matrix: Matrix; norm: Range }> {
+  return {
+    matrix: await weights.matrix([`model.layers.${target}.shortcut.weight`]),
+    norm: await weights.vector(`model.layers.${first}.input_layernorm.weight`),
   };
 }
 

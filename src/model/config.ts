@@ -48,6 +48,11 @@ export interface ModelConfig {
   eosTokens: number[];
   /** int8 group-wise weights (models/README.md), or null for plain floats. */
   quantization: { groupSize: number } | null;
+  /**
+   * With a matrix from the input of each cyclic group to about what the layer gets that it reads, so that
+   * passes do not begin with keys and values of zero (training/README.md): `"lckv_shortcut": true`.
+   */
+  shortcut: boolean;
   /** Trained with snippets of other files in the prompt: `"lckv_prompt": {"snippets": true}`. */
   snippets: boolean;
 }
@@ -83,6 +88,7 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
   const layout = parseLayout(fields, layerCount);
   const sourceLayers = new Set(layout.layers.map(({ reads }) => reads));
   const window = fields.integer('sliding_window', 1, MAX.positions, 4096);
+  const groups = layerGroups(layout.layers.map(({ reads }) => reads));
 
   return {
     modelType,
@@ -98,13 +104,23 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
       window: windowed ? window : null,
       computesKv: sourceLayers.has(layer),
     })),
-    groups: layerGroups(layout.layers.map(({ reads }) => reads)),
+    groups,
     trainedPasses: layout.passes,
     bosToken: fields.tokens('bos_token_id', vocabSize, 1)[0] ?? null,
     eosTokens: fields.tokens('eos_token_id', vocabSize, 2),
     quantization: parseQuantization(fields, file, sizes),
+    shortcut: parseShortcut(fields, groups),
     snippets: parseSnippets(fields, file),
   };
+}
+
+function parseShortcut(fields: Fields, groups: readonly LayerGroup[]): boolean {
+  const found = fields.boolean('lckv_shortcut', false);
+  if (found && groups.some(({ targets }) => targets.length > 1)) {
+    const why = say`Layers that read from above must read the same one.`;
+    throw fields.fault('lckv_shortcut', 'false', why);
+  }
+  return found;
 }
 
 function parseSnippets(fields: Fields, file: string): boolean {

@@ -17,6 +17,8 @@ export interface LayerGroup {
   first: number;
   end: number;
   cyclic: boolean;
+  /** Its layers that a layer below them reads. */
+  targets: number[];
 }
 
 /** Parses `0_6s_6_...`: per layer the number of the layer it reads, with `s` for a window. */
@@ -72,7 +74,8 @@ export function layerGroups(reads: readonly number[]): LayerGroup[] {
     } else {
       while (end < reads.length && reads[end] <= end) end++;
     }
-    groups.push({ first, end, cyclic });
+    const upward = reads.slice(first, end).filter((read, i) => read > first + i);
+    groups.push({ first, end, cyclic, targets: [...new Set(upward)] });
   }
   return groups;
 }

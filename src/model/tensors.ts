@@ -15,12 +15,15 @@ export function modelTensors(config: ModelConfig): ModelTensor[] {
   const queryRows = config.heads * config.headDim;
   const kvRows = config.kvHeads * config.headDim;
 
+  const targets = config.groups.flatMap(({ targets: [target] }) => (config.shortcut ? target : []));
+
   const layers = config.layers.flatMap(({ computesKv }, layer) => {
     const tensor = (name: string, ...shape: number[]): ModelTensor => ({
       name: `model.layers.${layer}.${name}.weight`,
       shape,
     });
     return [
+      ...(targets.includes(layer) ? [tensor('shortcut', hiddenSize, hiddenSize)] : []),
       tensor('input_layernorm', hiddenSize),
       tensor('self_attn.q_proj', queryRows, hiddenSize),
       ...(computesKv

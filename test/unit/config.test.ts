@@ -49,15 +49,16 @@ describe('config', () => {
       bosToken: 1,
       eosTokens: [2, 3],
       quantization: null,
+      shortcut: false,
       snippets: false,
     });
     assert.deepEqual(layers[0], { reads: 0, strict: false, window: null, computesKv: true });
     assert.deepEqual(layers[2], { reads: 6, strict: true, window: 100, computesKv: false });
     assert.deepEqual(layers[6], { reads: 6, strict: false, window: null, computesKv: true });
     assert.deepEqual(groups, [
-      { first: 0, end: 1, cyclic: false },
-      { first: 1, end: 7, cyclic: true },
-      { first: 7, end: 8, cyclic: false },
+      { first: 0, end: 1, cyclic: false, targets: [] },
+      { first: 1, end: 7, cyclic: true, targets: [6] },
+      { first: 7, end: 8, cyclic: false, targets: [] },
     ]);
   });
 
@@ -164,6 +165,14 @@ describe('config', () => {
       /quantization: format: found "gptq", expected "int8-group"/,
     );
     assert.throws(() => parse({ quantization_config: {} }), /quantization_config: found {}/);
+  });
+
+  it('reads whether passes begin with a guess, which one target alone can have', () => {
+    assert.equal(parse({ layer_types: '0_6_6_6_6_6_6_7', lckv_shortcut: true }).shortcut, true);
+    assert.throws(
+      () => parse({ layer_types: '0_5_6_6_6_6_6_7', lckv_shortcut: true }),
+      /lckv_shortcut: found true, expected false. Layers that read from above/,
+    );
   });
 
   it('reads whether the model was trained with snippets', () => {
