@@ -93,9 +93,9 @@ async function measure(
   const ids = Array.from({ length: context + count }, (_, i) => (i * 7919) % config.vocabSize);
   forward.writeSequence(0, ids);
   const layout = { from: context, start: context, count, slots: steps + 1 };
-  if (count > 1) await forward.prepareBranches(layout, ids.slice(context));
+  if (count > 1) await forward.together.prepare(layout, ids.slice(context));
   const run = (n: number): Promise<unknown> =>
-    count > 1 ? forward.decodeBranches(layout, 0, n) : forward.decode(context, n);
+    count > 1 ? forward.together.decode(layout, 0, n) : forward.decode(context, n);
   await run(1);
   const logits = await forward.readLogits();
   let stepMs = Infinity;

@@ -81,12 +81,12 @@ async function stepMs(
   const forward = new Forward(gpu, model, cache, config);
   const branches = { from: context, start: context, count: rows, slots: steps + 1 };
   const runs: number[] = [];
-  await forward.prepareBranches(branches, Array<number>(rows).fill(0));
+  await forward.together.prepare(branches, Array<number>(rows).fill(0));
   for (let run = 0; run <= REPEATS; run++) {
     const begin = performance.now();
     await (rows === 1
       ? forward.decode(context, steps)
-      : forward.decodeBranches(branches, 0, steps));
+      : forward.together.decode(branches, 0, steps));
     if (run > 0) runs.push((performance.now() - begin) / steps);
   }
   forward.dispose();

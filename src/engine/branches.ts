@@ -4,7 +4,8 @@
  */
 import type { KvCache } from './cache';
 import { Decoder, type Pace } from './decode';
-import type { BranchLayout, Forward } from './forward';
+import type { Forward } from './forward';
+import type { BranchLayout } from './together';
 
 /**
  * Continuations of what the cache holds, from these first tokens. Their keys and values take its
@@ -27,8 +28,8 @@ export async function* decodeBranches(
   most: number,
   signal?: AbortSignal,
 ): AsyncGenerator<number[]> {
-  await forward.prepareBranches(layout, firsts);
-  const run = (step: number, steps: number) => forward.decodeBranches(layout, step, steps);
+  await forward.together.prepare(layout, firsts);
+  const run = (step: number, steps: number) => forward.together.decode(layout, step, steps);
   const decoder = new Decoder(run, pace, 0, most - 1);
   for (let steps = [[...firsts]]; steps.length > 0;) {
     signal?.throwIfAborted();

@@ -9,9 +9,9 @@ import { groupStages, Iteration, type GroupStages } from './iteration';
 import type { Kernel } from './kernel';
 import type { Model } from './model';
 import { Recorder } from './recorder';
-import type { Resident } from './resident';
-import { BATCH_ROWS, joined, type Stage } from './stage';
-import { packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
+import { joined, type Stage } from './stage';
+import { Together } from './together';
+import { areChosen, packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -28,17 +28,6 @@ export interface ForwardOptions {
 /** Chunks of at most this many tokens run token by token where layers read from above. */
 const SHORT_ROWS = 8;
 
-/** Sequences that decode together, each with slots of its own from some position on. */
-export interface BranchLayout {
-  /** Position from which they differ: 0 for independent ones. */
-  from: number;
-  /** Position of the first tokens to run. */
-  start: number;
-  count: number;
-  /** Slots of each from `from` on. */
-  slots: number;
-}
-
 /** For kernels that take one row of any pass. */
 const ONE_ROW = { count: 1, end: 0 };
 
@@ -51,10 +40,8 @@ export class Forward {
   private readonly groups: GroupStages[];
   /** A whole pass: embedding, layers, head. */
   private readonly everything: Stage;
-  /** A whole pass over branches, by how many share a load of the weights. */
-  private readonly few = new Map<number, Kernel[]>();
-  /** What the branches at hand run. */
-  private together: Kernel[] = [];
+  /** Steps of several sequences. */
+  readonly together: Together;
   private readonly iteration: Iteration;
   private readonly runsInTurn: boolean;
 
@@ -68,6 +55,7 @@ export class Forward {
     this.groups = groupStages(model, config);
     const layers = model.layers.flatMap(({ upToKv, rest }) => [...upToKv, ...rest]);
     this.everything = joined([model.embed, ...layers, model.head]);
+    this.together = new Together(gpu, model, config, this.recorder, this.everything);
     this.runsInTurn = runsInTurn;
     this.iteration = new Iteration(gpu, model, cache, this.recorder);
   }
@@ -122,35 +110,9 @@ export class Forward {
     const { resident } = this.model;
     const kernels = resident?.one.kernels ?? this.everything.one;
     const tokens = await this.decodeBy(kernels, start, count);
-    if (!resident || this.areRight(tokens)) return tokens;
-    this.leave(resident);
+    if (!resident || areChosen(tokens, this.config.vocabSize)) return tokens;
+    this.model.leaveResident();
     return this.decodeBy(this.everything.one, start, count);
-  }
-
-  /** Compiles what so many branches take, and says which tokens they begin with. */
-  async prepareBranches({ start, slots }: BranchLayout, firsts: readonly number[]): Promise<void> {
-    const resident = await this.model.resident?.forRows(firsts.length);
-    if (resident) this.recorder.clear(resident.exchange, 0, resident.exchange.size);
-    this.together = resident?.kernels ?? (await this.fewKernels(firsts.length));
-    firsts.forEach((first, branch) => this.writeSequence(start + branch * slots, [first]));
-  }
-
-  /**
-   * Runs the branches' tokens of step `step`, then `steps - 1` times the likeliest ones after them,
-   * in one submit, after `prepareBranches`. Resolves with the tokens that follow: ids by step and
-   * branch. As with `decode`, steps may be asked for before those in front of them are there.
-   */
-  async decodeBranches(layout: BranchLayout, step: number, steps: number): Promise<number[][]> {
-    const { resident } = this.model;
-    let tokens = await this.decodeTogether(layout, step, steps);
-    if (!this.areRight(tokens)) {
-      if (resident) this.leave(resident);
-      this.together = await this.fewKernels(layout.count);
-      tokens = await this.decodeTogether(layout, step, steps);
-    }
-    return Array.from({ length: steps }, (_, i) =>
-      Array.from({ length: layout.count }, (_, branch) => tokens[branch * steps + i].id),
-    );
   }
 
   /** Logits of one of the `count` rows that the last run left in `hidden`: f32 [vocabSize]. */
@@ -198,44 +160,6 @@ export class Forward {
     signal?.throwIfAborted();
     this.cache.append(tokens);
     return { passes, likeliest };
-  }
-
-  /** Whether no token came from a resident kernel that had got stuck. */
-  private areRight(tokens: readonly Token[]): boolean {
-    return tokens.every(({ id }) => id < this.config.vocabSize);
-  }
-
-  /** It got stuck: the device runs less of it at once than it did when it was tried. */
-  private leave(resident: Resident): void {
-    this.model.resident = null;
-    resident.dispose();
-  }
-
-  private async fewKernels(count: number): Promise<Kernel[]> {
-    const rows = Math.min(count, BATCH_ROWS);
-    const kernels = this.few.get(rows) ?? (await this.everything.few(rows));
-    this.few.set(rows, kernels);
-    return kernels;
-  }
-
-  private async decodeTogether(
-    { from, start, count, slots }: BranchLayout,
-    step: number,
-    steps: number,
-  ): Promise<Token[]> {
-    const position = start + step;
-    this.recorder.write(this.model.step, 0, new Uint32Array([position, count, 0, slots, from]));
-    for (let i = 0; i < steps; i++) {
-      this.recorder.run(this.together, { count, end: position + i + 1 });
-    }
-    const parts = Array.from({ length: count }, (_, branch) => ({
-      buffer: this.model.sequence,
-      offset: (position + branch * slots + 1) * TOKEN_BYTES,
-      size: steps * TOKEN_BYTES,
-    }));
-    const tokens = unpackTokens(await this.recorder.read(parts));
-    this.gpu.assertHealthy();
-    return tokens;
   }
 
   private async decodeBy(kernels: readonly Kernel[], start: number, count: number) {

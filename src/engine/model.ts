@@ -100,6 +100,12 @@ export class Model {
     return model;
   }
 
+  /** It got stuck: the device runs less of it at once than it did when it was tried. */
+  leaveResident(): void {
+    this.resident?.dispose();
+    this.resident = null;
+  }
+
   dispose(): void {
     this.resident?.dispose();
     for (const buffer of this.buffers) buffer.destroy();

@@ -27,6 +27,11 @@ export function unpackTokens(bytes: ArrayBuffer): Token[] {
   }));
 }
 
+/** Whether no token came from a resident kernel that had got stuck (resident.wgsl). */
+export function areChosen(tokens: readonly Token[], vocabSize: number): boolean {
+  return tokens.every(({ id }) => id < vocabSize);
+}
+
 /** Throws where an id is none of the vocabulary's. */
 export function checkIds(ids: readonly number[], vocabSize: number): void {
   const stranger = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
