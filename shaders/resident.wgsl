@@ -63,11 +63,8 @@ var<private> lane: u32;
 /// The sequence that this lane serves, and which of its lanes it is.
 var<private> row: u32;
 var<private> row_lane: u32;
-/// What a pass is: see Step.
-var<private> count: u32;
-var<private> position: u32;
-var<private> branch_slots: u32;
-var<private> branch_start: u32;
+/// `step` as it was in the beginning.
+var<private> now: Step;
 /// Tokens that were decoded so far, from 1 on: it tells one token's values from the next one's.
 var<private> turn: u32;
 
@@ -80,11 +77,6 @@ var<workgroup> control: Control;
 
 fn x_at(row: u32, vector: u32) -> u32 {
   return row * (COLUMNS / 4u) + vector % 2u * (COLUMNS / 8u) + vector / 2u;
-}
-
-/// Where the cache and the sequence have a position of a sequence.
-fn slot_of(sequence: u32, position: u32) -> u32 {
-  return position + select(0u, sequence * branch_slots, position >= branch_start);
 }
 
 /// The factor of RMSNorm, from the sums of squares that the subgroups of this lane's row brought; after a barrier.
@@ -122,16 +114,13 @@ fn main(
   row = lane / ROW_LANES;
   row_lane = lane % ROW_LANES;
   if (index == 0u) { control = Control(step, atomicLoad(&exchange[TURN])); }
-  let now = workgroupUniformLoad(&control);
-  count = now.step.count;
-  position = now.step.start;
-  branch_slots = now.step.branch_slots;
-  branch_start = now.step.branch_start;
-  turn = now.turn + 1u;
+  let loaded = workgroupUniformLoad(&control);
+  now = loaded.step;
+  turn = loaded.turn + 1u;
   begin_residual(plan.first_layer);
   for (var layer = plan.first_layer; layer < plan.end_layer; layer++) {
     multiply_qkv(layer);
-    attend(layer, workgroup.x, now.step);
+    attend(layer, workgroup.x, loaded.step);
     multiply_output(layer);
     multiply_gated(layer);
     multiply_down(layer);

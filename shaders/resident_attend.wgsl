@@ -28,7 +28,7 @@ fn load_fresh(layer: Layer, row: u32, head: u32, stores: bool) {
   fresh_key[lane] = key;
   fresh_value[lane] = value;
   if (stores) {
-    let to = slot_of(row, position) * (KV_WIDTH / 4u) + head * HEAD4 + lane;
+    let to = slot_in(now, row, now.start) * (KV_WIDTH / 4u) + head * HEAD4 + lane;
     cache[layer.keys + to] = key;
     cache[layer.values + to] = value;
   }
@@ -57,7 +57,7 @@ fn attend_part(layer: Layer, part: u32, round: u32, position: u32) {
   var output = vec4f(0.0);
   for (var block = begin; block < end; block += BLOCK) {
     let place = min(block + lane / 4u, end - 1u);
-    let keys = layer.keys + slot_of(row, place) * (KV_WIDTH / 4u) + offset;
+    let keys = layer.keys + slot_in(now, row, place) * (KV_WIDTH / 4u) + offset;
     var score = 0.0;
     for (var c = quarter; c < HEAD4; c += 4u) {
       score += dot(query[c], select(cache[keys + c], fresh_key[c], place == position));
@@ -75,7 +75,7 @@ fn attend_part(layer: Layer, part: u32, round: u32, position: u32) {
     let held = select(0u, min(BLOCK, end - block), lane < COLUMN_GROUPS * HEAD4);
     for (var i = lane / HEAD4; i < held; i += COLUMN_GROUPS) {
       let at = block + i;
-      let value = cache[layer.values + slot_of(row, at) * (KV_WIDTH / 4u) + offset + column];
+      let value = cache[layer.values + slot_in(now, row, at) * (KV_WIDTH / 4u) + offset + column];
       output += shares[i] * select(value, fresh_value[column], at == position);
     }
     workgroupBarrier();
@@ -91,16 +91,16 @@ fn attend_part(layer: Layer, part: u32, round: u32, position: u32) {
   workgroupBarrier();
 }
 
-/// The parts of the sequences that the step has.
-fn attend(layer: u32, group: u32, step: Step) {
-  for (var part = group; part < step.count * ROW_PARTS; part += GROUPS) {
-    attend_part(plan.layers[layer], part, round_of(layer), step.start);
+/// The parts of the sequences that there are; `current` is `now`, known to be the same for all lanes.
+fn attend(layer: u32, group: u32, current: Step) {
+  for (var part = group; part < current.count * ROW_PARTS; part += GROUPS) {
+    attend_part(plan.layers[layer], part, round_of(layer), current.start);
   }
 }
 
 /// x = a chunk of the joined parts; 0 where no position is visible.
 fn gather_attended(round: u32, chunk: u32) {
-  let end_part = select(0u, ROW_PARTS, row < count && chunk == 0u);
+  let end_part = select(0u, ROW_PARTS, row < now.count && chunk == 0u);
   for (var part = row_lane; part < end_part; part += ROW_LANES) {
     let at = row * ROW_PARTS + part;
     let found = wait(TOTALS, at, round);
@@ -109,7 +109,7 @@ fn gather_attended(round: u32, chunk: u32) {
   }
   workgroupBarrier();
   let first = chunk * CHUNK_output * 2u;
-  let end = select(0u, min(first + CHUNK_output * 2u, HEAD_WIDTH4), row < count);
+  let end = select(0u, min(first + CHUNK_output * 2u, HEAD_WIDTH4), row < now.count);
   for (var vector = first + row_lane; vector < end; vector += ROW_LANES) {
     let parts = row * ROW_PARTS + vector / HEAD4 * SPLITS;
     let column = vector % HEAD4;

@@ -58,7 +58,7 @@ fn best_of_all(mine: Best) -> Best {
 fn choose(group: u32) {
   let mine = best_of_all(best);
   let at = group * ROWS + row;
-  if (row_lane == 0u && row < count) {
+  if (row_lane == 0u && row < now.count) {
     let bits = bitcast<u32>(mine.value);
     publish_bits(CHOICES, at, 0u, bits >> 16u, turn);
     publish_bits(CHOICES, at, 1u, bits & 0xffffu, turn);
@@ -68,7 +68,7 @@ fn choose(group: u32) {
   workgroupBarrier();
   if (group != 0u) { return; }
   var found = none();
-  let end = select(0u, GROUPS, row < count);
+  let end = select(0u, GROUPS, row < now.count);
   for (var g = row_lane; g < end; g += ROW_LANES) {
     let vector = g * ROWS + row;
     let words = await_words(CHOICES, vector, turn, peek(CHOICES, vector));
@@ -76,12 +76,12 @@ fn choose(group: u32) {
     found = better(found, Best(value, words.z >> 8u, values_of(words).w));
   }
   let chosen = best_of_all(found);
-  if (row_lane == 0u && row < count) {
+  if (row_lane == 0u && row < now.count) {
     let is_stuck = atomicLoad(&exchange[STUCK]) != 0u;
     let id = select(chosen.id, 0xffffffffu, is_stuck);
-    sequence[slot_of(row, position + 1u)] = Token(id, -log(chosen.total));
+    sequence[slot_in(now, row, now.start + 1u)] = Token(id, -log(chosen.total));
   }
   if (lane != 0u) { return; }
-  step = Step(position + 1u, count, 0u, branch_slots, branch_start);
+  step = Step(now.start + 1u, now.count, 0u, now.branch_slots, now.branch_start);
   atomicStore(&exchange[TURN], turn);
 }

@@ -47,7 +47,7 @@ fn round_of(layer: u32) -> u32 { return turn * LAYERS + layer; }
 fn residual_round(layer: u32, half: u32) -> u32 { return 2u * round_of(layer) + half; }
 
 fn embedding_block(block: u32) -> mat2x4f {
-  let id = sequence[slot_of(row, position)].id;
+  let id = sequence[slot_in(now, row, now.start)].id;
   let at = min(id, VOCAB - 1u) * (WIDTH / 8u) + block;
   return unpack8(table8(plan.embedding.x + at)) * table_scale8(plan.embedding.y + at / 4u);
 }
@@ -61,7 +61,7 @@ fn residual4(vector: u32, round: u32, is_embedding: bool, read_already: vec4u) -
 
 fn begin_residual(first: u32) {
   let share = share_of(WIDTH / 2u);
-  let end = select(0u, share.count, row < count);
+  let end = select(0u, share.count, row < now.count);
   for (var i = row_lane; i < end; i += ROW_LANES) {
     let pair = share.first + i;
     let vector = pair / 2u;
@@ -78,7 +78,7 @@ fn norm4(at: u32) -> vec4f {
 
 /// x = a chunk of the residual stream times a norm's weights; at the end the sum of all squares to `meeting`.
 fn gather_normed(norm: u32, round: u32, is_embedding: bool, chunk: u32) {
-  if (row >= count) { return; }
+  if (row >= now.count) { return; }
   var read_already: array<vec4u, WIDTH_TURNS>;
   var weight: array<vec4f, WIDTH_TURNS>;
   let first = chunk * CHUNK_qkv * 2u; // as CHUNK_gated and CHUNK_head
@@ -132,7 +132,7 @@ fn scale_qkv() -> f32 { return norm_scale(); }
 fn emit_qkv(layer: u32, pair: u32, index: u32, product: vec2f) {
   let head = pair / HALF;
   let column = pair % HALF;
-  let angle = rotation[position * HALF + column];
+  let angle = rotation[now.start * HALF + column];
   let rotated = vec2f(
     product.x * angle.x - product.y * angle.y,
     product.y * angle.x + product.x * angle.y,
@@ -189,7 +189,7 @@ fn pairs_down(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_down(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }
 
 fn gather_down(layer: u32, chunk: u32) {
-  if (row >= count) { return; }
+  if (row >= now.count) { return; }
   var read_already: array<vec4u, MLP_TURNS>;
   let first = chunk * CHUNK_down * 2u;
   let end = min(first + CHUNK_down * 2u, MLP_WIDTH / 4u);

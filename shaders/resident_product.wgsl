@@ -77,7 +77,7 @@ fn multiply_KIND(layer: u32) {
     workgroupBarrier();
   }
   let scale = scale_KIND();
-  let end = select(0u, share.count, row < count);
+  let end = select(0u, share.count, row < now.count);
   for (var i = row_lane; i < end; i += ROW_LANES) {
     emit_KIND(layer, share.first + i, i, sum_of(i, PARTS_KIND) * scale);
   }

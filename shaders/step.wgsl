@@ -22,8 +22,10 @@ fn end_position() -> u32 {
 }
 
 /// Where the cache and the sequence have a position of a row's branch.
-fn slot(row: u32, position: u32) -> u32 {
-  return position + select(0u, row * step.branch_slots, position >= step.branch_start);
+fn slot(row: u32, position: u32) -> u32 { return slot_in(step, row, position); }
+
+fn slot_in(now: Step, row: u32, position: u32) -> u32 {
+  return position + select(0u, row * now.branch_slots, position >= now.branch_start);
 }
 
 /// A token of the sequence, with the natural logarithm of its probability where the device chose it.

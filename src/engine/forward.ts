@@ -11,7 +11,7 @@ import type { Model } from './model';
 import { Recorder } from './recorder';
 import { joined, type Stage } from './stage';
 import { Together } from './together';
-import { areChosen, packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
+import { areChosen, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 export interface ForwardOptions {
   /** What is wanted beside the cache: the last token's logits, every row's hidden state, nothing. */
@@ -80,7 +80,7 @@ export class Forward {
       this.runOneByOne(start, count);
       return this.appended(tokens, options, 1);
     }
-    this.writeStep(start, count);
+    this.model.writeStep(this.recorder, start, count);
     const rows = { count, end: start + count };
     const kind = count === 1 ? 'one' : 'many';
     this.recorder.run(this.model.embed[kind], rows);
@@ -117,7 +117,7 @@ export class Forward {
 
   /** Logits of one of the `count` rows that the last run left in `hidden`: f32 [vocabSize]. */
   async logitsOfRow(row: number, count: number): Promise<Float32Array> {
-    this.writeStep(this.cache.tokens.length - count, count, row);
+    this.model.writeStep(this.recorder, this.cache.tokens.length - count, count, { logitRow: row });
     this.recorder.run(this.model.head.one, ONE_ROW);
     return this.readLogits();
   }
@@ -142,7 +142,7 @@ export class Forward {
   private runOneByOne(start: number, count: number): void {
     for (let i = 0; i < count; i++) {
       const rows = { count: 1, end: start + i + 1 };
-      this.writeStep(start + i, 1);
+      this.model.writeStep(this.recorder, start + i, 1);
       this.recorder.run(this.model.embed.one, rows);
       for (const { upToKv, rest } of this.groups) {
         this.recorder.run(upToKv.one, rows);
@@ -163,7 +163,7 @@ export class Forward {
   }
 
   private async decodeBy(kernels: readonly Kernel[], start: number, count: number) {
-    this.writeStep(start, 1);
+    this.model.writeStep(this.recorder, start, 1);
     for (let i = 0; i < count; i++) {
       this.recorder.run(kernels, { count: 1, end: start + i + 1 });
     }
@@ -172,13 +172,9 @@ export class Forward {
     return tokens;
   }
 
-  private writeStep(start: number, count: number, logitRow = count - 1): void {
-    this.recorder.write(this.model.step, 0, new Uint32Array([start, count, logitRow, 0, 0]));
-  }
-
   /** Says which tokens stand at the positions from `start` on. */
   writeSequence(start: number, tokens: readonly number[]): void {
-    this.recorder.write(this.model.sequence, start * TOKEN_BYTES, packTokens(tokens));
+    this.model.writeSequence(this.recorder, start, tokens);
   }
 
   private async readSequence(start: number, count: number): Promise<Token[]> {

@@ -170,8 +170,7 @@ export class Iteration {
 
   /** What is recorded next is for rows [firstRow, firstRow + count) of the chunk. */
   private nextRows(firstRow: number, count: number): void {
-    const words = [this.cache.tokens.length + firstRow, count, count - 1, 0, 0];
-    this.recorder.write(this.model.step, 0, new Uint32Array(words));
+    this.model.writeStep(this.recorder, this.cache.tokens.length + firstRow, count);
   }
 }
 

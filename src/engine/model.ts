@@ -8,9 +8,10 @@ import { partsBytes } from './attention';
 import type { Activations } from './activations';
 import type { KernelCompiler } from './kernel';
 import { Operations, type KernelChoice } from './operations';
+import type { Recorder } from './recorder';
 import type { Resident } from './resident';
 import { FEW_ROWS, MOST_ROWS, type Stage } from './stage';
-import { TOKEN_BYTES } from './token';
+import { packTokens, TOKEN_BYTES } from './token';
 import { pad8 } from './precision';
 import { embeddingOf, headWeights, layerWeights, shortcutWeights } from './parameters';
 import type { WeightLoader } from './weights';
@@ -100,6 +101,21 @@ export class Model {
     return model;
   }
 
+  /** Says which rows the passes have that are recorded next; `slots` and `from`: see Step of step.wgsl. */
+  writeStep(
+    recorder: Recorder,
+    start: number,
+    count: number,
+    { logitRow = count - 1, slots = 0, from = 0 } = {},
+  ): void {
+    recorder.write(this.step, 0, new Uint32Array([start, count, logitRow, slots, from]));
+  }
+
+  /** Says which tokens stand at the positions from `start` on. */
+  writeSequence(recorder: Recorder, start: number, tokens: readonly number[]): void {
+    recorder.write(this.sequence, start * TOKEN_BYTES, packTokens(tokens));
+  }
+
   /** It got stuck: the device runs less of it at once than it did when it was tried. */
   leaveResident(): void {
     this.resident?.dispose();
@@ -131,8 +147,8 @@ export class Model {
       stages.catch(() => {}); // told below, unless reading fails first
       compiling.push(stages);
     }
-    for (const group of this.config.groups) {
-      if (!this.config.shortcut || !group.cyclic) continue;
+    const shortcuts = this.config.shortcut ? this.config.groups.filter(({ cyclic }) => cyclic) : [];
+    for (const group of shortcuts) {
       const { matrix, norm } = await shortcutWeights(weights, group);
       this.shortcuts.set(group.targets[0], await operations.shortcut(matrix, norm, rows));
     }

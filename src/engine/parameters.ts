@@ -14,6 +14,12 @@ export interface LayerWeights {
   mlpNorm: Range;
 }
 
+/** A matrix and the weights of the norm in front of it. */
+export interface NormedMatrix {
+  matrix: Matrix;
+  norm: Range;
+}
+
 export async function layerWeights(
   weights: WeightLoader,
   layer: number,
@@ -36,7 +42,7 @@ export async function layerWeights(
 export async function shortcutWeights(
   weights: WeightLoader,
   { first, targets: [target] }: LayerGroup,
-): Promise<{ matrix: Matrix; norm: Range }> {
+): Promise<NormedMatrix> {
   return {
     matrix: await weights.matrix([`model.layers.${target}.shortcut.weight`]),
     norm: await weights.vector(`model.layers.${first}.input_layernorm.weight`),
@@ -51,7 +57,7 @@ export function embeddingOf(weights: WeightLoader): Promise<Matrix> {
 export async function headWeights(
   weights: WeightLoader,
   { tieEmbeddings }: ModelConfig,
-): Promise<{ matrix: Matrix; norm: Range }> {
+): Promise<NormedMatrix> {
   const norm = await weights.vector('model.norm.weight');
   const own = tieEmbeddings ? embeddingOf(weights) : weights.matrix(['lm_head.weight']);
   return { matrix: await own, norm };

@@ -4,8 +4,8 @@ import type { ForwardOptions } from './forward';
 
 /**
  * How a prompt is encoded. `exact`: iterate until the keys and values stop changing (at most one
- * pass per token). `trained`: iterate until they change little, at most as often as the model says that
- * it was trained with. `sequential`: token by token. A number: that many passes.
+ * pass per token). `trained`: iterate until they change little, at most as often as the model's
+ * `trainedPasses`. `sequential`: token by token. A number: that many passes.
  */
 export type Passes = 'exact' | 'trained' | 'sequential' | number;
 

@@ -6,34 +6,37 @@ import type { TensorInfo } from '../model/source';
 import { isTable } from './precision';
 
 /** Tensors for one buffer, and the bytes that they take. */
-export interface Together {
+export interface Placement {
   tensors: TensorInfo[];
   bytes: number;
 }
 
+const layerOf = ({ name }: TensorInfo) => Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? -1);
+
 /** A layer stays whole, whatever it takes; what belongs to no layer is with the last one. */
-export function together(
+export function placements(
   all: readonly TensorInfo[],
   bytesOf: (info: TensorInfo) => number,
   mostBytes: number,
-): Together[] {
-  const layers = new Map<number, Together>();
-  const tables: Together = { tensors: [], bytes: 0 };
+): Placement[] {
+  const empty = (): Placement => ({ tensors: [], bytes: 0 });
+  const tables = empty();
+  const last = Math.max(...all.map(layerOf));
+  const layers = Array.from({ length: last + 1 }, empty);
   for (const info of all) {
-    const layer = Number(/\.layers\.(\d+)\./.exec(info.name)?.[1] ?? Infinity);
-    const place = isTable(info.name) ? tables : (layers.get(layer) ?? { tensors: [], bytes: 0 });
-    if (place !== tables) layers.set(layer, place);
+    const layer = layerOf(info);
+    const place = isTable(info.name) ? tables : layers[layer < 0 ? last : layer];
     place.tensors.push(info);
     place.bytes += bytesOf(info);
   }
-  const found: Together[] = [tables];
-  for (const [, layer] of [...layers].sort(([a], [b]) => a - b)) {
-    const last = found.at(-1)!;
-    if (last === tables || last.bytes + layer.bytes > mostBytes) found.push(layer);
+  const found: Placement[] = [];
+  for (const { tensors, bytes } of layers.filter(({ tensors: some }) => some.length > 0)) {
+    const before = found.at(-1);
+    if (!before || before.bytes + bytes > mostBytes) found.push({ tensors, bytes });
     else {
-      last.tensors.push(...layer.tensors);
-      last.bytes += layer.bytes;
+      before.tensors.push(...tensors);
+      before.bytes += bytes;
     }
   }
-  return found;
+  return [tables, ...found];
 }

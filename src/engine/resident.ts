@@ -7,7 +7,13 @@ import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { WEIGHT_FORMATS } from './formats';
 import { read, write, type Kernel, type KernelCompiler } from './kernel';
-import { embeddingOf, headWeights, layerWeights, type LayerWeights } from './parameters';
+import {
+  embeddingOf,
+  headWeights,
+  layerWeights,
+  type LayerWeights,
+  type NormedMatrix,
+} from './parameters';
 import { isQuantized } from './precision';
 import {
   constantsOf,
@@ -55,7 +61,7 @@ interface Parts {
   mostReads: number;
   layers: LayerWeights[];
   embedding: Matrix;
-  head: Awaited<ReturnType<typeof headWeights>>;
+  head: NormedMatrix;
   /** The layers of each buffer of weights. */
   segments: (Segment & { buffer: GPUBuffer })[];
 }
@@ -109,8 +115,8 @@ export class Resident {
     ) {
       return null;
     }
-    const made = { compiler, config, cache, tokens, shape, mostReads, layers, embedding, head };
-    const parts: Parts = { ...made, segments };
+    const weightsOf = { layers, embedding, head, segments };
+    const parts: Parts = { compiler, config, cache, tokens, shape, mostReads, ...weightsOf };
     const buffers: GPUBuffer[] = [];
     const one = await compile(parts, 1, buffers);
     return one && new Resident(parts, one, buffers);

@@ -4,8 +4,8 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
-import { USUAL_SUBGROUP, type Constants, type Range } from './kernel';
-import type { LayerWeights } from './parameters';
+import { USUAL_SUBGROUP, type Constants } from './kernel';
+import type { LayerWeights, NormedMatrix } from './parameters';
 import { pad8, rowBytes, type WeightType } from './precision';
 import type { Matrix } from './weights';
 
@@ -84,7 +84,7 @@ export function constantsOf(
       const { blocks } = shapes[kind];
       const chunks = Math.ceil((blocks * 8) / columns);
       const chunk = Math.ceil(blocks / chunks);
-      const parts = kind === 'head' ? 1 : partsOf(each(kind), chunk, lanes);
+      const parts = partsOf(each(kind), chunk, lanes);
       const turns = Math.ceil(chunk / parts / USUAL_SUBGROUP);
       return { kind, blocks, chunks, chunk, parts, depth: Math.min(depth, turns) };
     });
@@ -168,7 +168,7 @@ export function planOf(
   cache: KvCache,
   dtype: WeightType,
   embedding: Matrix,
-  head: { matrix: Matrix; norm: Range },
+  head: NormedMatrix,
   layers: readonly LayerWeights[],
   { from, end }: Segment,
   mostReads: number,

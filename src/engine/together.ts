@@ -5,7 +5,7 @@ import type { Kernel } from './kernel';
 import type { Model } from './model';
 import type { Recorder } from './recorder';
 import { BATCH_ROWS, type Stage } from './stage';
-import { areChosen, packTokens, TOKEN_BYTES, unpackTokens, type Token } from './token';
+import { areChosen, TOKEN_BYTES, unpackTokens, type Token } from './token';
 
 /** Sequences that decode together, each with slots of its own from some position on. */
 export interface BranchLayout {
@@ -44,9 +44,7 @@ export class Together {
     const resident = await model.resident?.forRows(firsts.length);
     if (resident) recorder.clear(resident.exchange, 0, resident.exchange.size);
     this.kernels = resident?.kernels ?? (await this.fewKernels(firsts.length));
-    firsts.forEach((first, i) =>
-      recorder.write(model.sequence, (start + i * slots) * TOKEN_BYTES, packTokens([first])),
-    );
+    firsts.forEach((first, i) => model.writeSequence(recorder, start + i * slots, [first]));
   }
 
   /**
@@ -81,7 +79,7 @@ export class Together {
   ): Promise<Token[]> {
     const { model, recorder } = this;
     const position = start + step;
-    recorder.write(model.step, 0, new Uint32Array([position, count, 0, slots, from]));
+    model.writeStep(recorder, position, count, { logitRow: 0, slots, from });
     for (let i = 0; i < steps; i++) recorder.run(this.kernels, { count, end: position + i + 1 });
     const parts = Array.from({ length: count }, (_, sequence) => ({
       buffer: model.sequence,

@@ -18,7 +18,7 @@ import {
 } from './precision';
 import { GROUP } from './quantize';
 import { BINDING_ALIGNMENT, type Range } from './kernel';
-import { together } from './placement';
+import { placements } from './placement';
 import { Uploader } from './upload';
 
 /** Some consecutive rows of a matrix, to be bound by themselves. */
@@ -78,11 +78,13 @@ export class WeightLoader {
     this.options = options;
     const { precision, maxPieceBytes, isWhole } = options;
     const bytesOf = (info: TensorInfo) => tensorBytes(info, precision) + 2 * BINDING_ALIGNMENT;
-    this.uploaders = together(source.tensors, bytesOf, maxPieceBytes).map(({ tensors, bytes }) => {
-      const uploader = new Uploader(device, isWhole && bytes <= maxPieceBytes ? bytes : 0);
-      for (const { name } of tensors) this.uploaderOf.set(name, uploader);
-      return uploader;
-    });
+    this.uploaders = placements(source.tensors, bytesOf, maxPieceBytes).map(
+      ({ tensors, bytes }) => {
+        const uploader = new Uploader(device, isWhole && bytes <= maxPieceBytes ? bytes : 0);
+        for (const { name } of tensors) this.uploaderOf.set(name, uploader);
+        return uploader;
+      },
+    );
   }
 
   /** Bytes of weights uploaded so far. */

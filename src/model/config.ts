@@ -42,7 +42,7 @@ export interface ModelConfig {
   tieEmbeddings: boolean;
   layers: LayerPlan[];
   groups: LayerGroup[];
-  /** forward_passes + backward_passes: what the model was trained with. */
+  /** forward_passes + backward_passes: what the model was trained with, or what is enough from its shortcut on. */
   trainedPasses: number;
   bosToken: number | null;
   eosTokens: number[];

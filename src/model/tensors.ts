@@ -15,7 +15,7 @@ export function modelTensors(config: ModelConfig): ModelTensor[] {
   const queryRows = config.heads * config.headDim;
   const kvRows = config.kvHeads * config.headDim;
 
-  const targets = config.groups.flatMap(({ targets: [target] }) => (config.shortcut ? target : []));
+  const shortcuts = config.shortcut ? config.groups.flatMap(({ targets }) => targets) : [];
 
   const layers = config.layers.flatMap(({ computesKv }, layer) => {
     const tensor = (name: string, ...shape: number[]): ModelTensor => ({
@@ -23,7 +23,7 @@ export function modelTensors(config: ModelConfig): ModelTensor[] {
       shape,
     });
     return [
-      ...(targets.includes(layer) ? [tensor('shortcut', hiddenSize, hiddenSize)] : []),
+      ...(shortcuts.includes(layer) ? [tensor('shortcut', hiddenSize, hiddenSize)] : []),
       tensor('input_layernorm', hiddenSize),
       tensor('self_attn.q_proj', queryRows, hiddenSize),
       ...(computesKv

@@ -55,11 +55,11 @@ describe('resident kernel', function () {
   });
   after(() => gpu.dispose());
 
+  const residentOf = (engine: Engine) =>
+    (engine as unknown as { model: { resident: Resident | null } }).model.resident;
   /** Whether so many sequences decode in one dispatch. */
-  const isResident = async (engine: Engine, rows: number) => {
-    const { resident } = (engine as unknown as { model: { resident: Resident | null } }).model;
-    return rows === 1 ? resident !== null : Boolean(await resident?.forRows(rows));
-  };
+  const isResident = async (engine: Engine, rows: number) =>
+    rows === 1 ? residentOf(engine) !== null : Boolean(await residentOf(engine)?.forRows(rows));
 
   const load = ({ fields, dtype }: (typeof MODELS)[number], options: EngineOptions) =>
     Engine.load(gpu, randomSource(fields, dtype, 11, 0.15), {
@@ -73,7 +73,13 @@ describe('resident kernel', function () {
   async function run(
     model: (typeof MODELS)[number],
     options: EngineOptions,
-  ): Promise<{ tokens: number[]; logits: Float32Array; before: boolean; after: boolean }> {
+  ): Promise<{
+    tokens: number[];
+    logits: Float32Array;
+    before: boolean;
+    after: boolean;
+    dispatches: number;
+  }> {
     const engine = await load(model, options);
     try {
       const before = await isResident(engine, 1);
@@ -81,7 +87,8 @@ describe('resident kernel', function () {
       // Once more: what the first time left behind must not pass for the second one's.
       const { tokens } = await greedy(engine, PROMPT, STEPS);
       const logits = await engine.readLogits();
-      return { tokens, logits, before, after: await isResident(engine, 1) };
+      const dispatches = residentOf(engine)?.one.kernels.length ?? 0;
+      return { tokens, logits, before, after: await isResident(engine, 1), dispatches };
     } finally {
       engine.dispose();
     }
@@ -161,8 +168,8 @@ describe('resident kernel', function () {
   it('takes a dispatch for the layers of each buffer of weights', async () => {
     const [model] = MODELS;
     const usual = await run(model, {});
-    // A layer takes about 34 KB, so that two fit a buffer.
     const found = await run(model, { resident: SHAPE, maxWeightBytes: 80_000 });
+    assert.equal(found.dispatches, 2);
     assert.deepEqual(found.tokens, usual.tokens);
     assert.ok(found.before && found.after, 'the resident kernel was not used to the end');
   });

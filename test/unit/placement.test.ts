@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { together } from '../../src/engine/placement';
+import { placements } from '../../src/engine/placement';
 import type { TensorInfo } from '../../src/model/source';
 
 const tensor = (name: string, sizeBytes: number): TensorInfo => ({
@@ -17,7 +17,7 @@ const TENSORS = [
   tensor('lm_head.weight', 400),
 ];
 const names = (most: number) =>
-  together(TENSORS, ({ sizeBytes }) => sizeBytes, most).map(({ tensors, bytes }) => [
+  placements(TENSORS, ({ sizeBytes }) => sizeBytes, most).map(({ tensors, bytes }) => [
     bytes,
     ...tensors.map(({ name }) => name.replace(/model\.|\.weight/g, '')),
   ]);
@@ -29,6 +29,13 @@ describe('which weights lie in one buffer', () => {
       [268, 'layers.2.mlp.down_proj', 'layers.2.mlp.up_proj', 'layers.10.mlp.down_proj', 'norm'],
     ]);
     assert.deepEqual(names(200).slice(1), [
+      [160, 'layers.2.mlp.down_proj', 'layers.2.mlp.up_proj'],
+      [108, 'layers.10.mlp.down_proj', 'norm'],
+    ]);
+  });
+
+  it('does not part the last norm from the last layer where the bound lies between them', () => {
+    assert.deepEqual(names(264).slice(1), [
       [160, 'layers.2.mlp.down_proj', 'layers.2.mlp.up_proj'],
       [108, 'layers.10.mlp.down_proj', 'norm'],
     ]);
