@@ -53,7 +53,7 @@ mocha() { node node_modules/mocha/bin/mocha.js --exit "$@"; }
 bench() { node dist/bench/bench.mjs "$@"; }
 run() {
   case $1 in
-    goldens | shapes | branches | reuse | snapshots | bundled | precision | tuning | resident | matmul | shortcut) mocha "dist/test/gpu/$1.test.mjs" ;;
+    goldens | shapes | branches | reuse | snapshots | bundled | precision | tuning | resident | matmul | matrices | shortcut) mocha "dist/test/gpu/$1.test.mjs" ;;
     gpu) mocha dist/test/gpu/*.test.mjs ;;
     demo) node dist/lckv.mjs demo ;;
     torch*) python3 bench/peers.py ${1#torch} ;;

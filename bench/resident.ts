@@ -13,7 +13,8 @@ import { relativeError } from '../test/compare';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
 import { madeUp, modelOptions } from './shapes';
 
-const REPEATS = 4;
+/** A device that has waited is slow at first. */
+const MEASURE_MS = 250;
 
 /** Runs the benchmark. */
 export async function resident(args: string[]): Promise<void> {
@@ -27,6 +28,7 @@ export async function resident(args: string[]): Promise<void> {
       depths: { type: 'string', default: '1,2,4' },
       rows: { type: 'string', default: '1' },
       steps: { type: 'string', default: '32' },
+      matrices: { type: 'boolean', default: false },
     },
   });
   const gpu = await openGpu();
@@ -38,6 +40,7 @@ export async function resident(args: string[]): Promise<void> {
       precision,
       contextTokens: context + Math.max(...counts) * (steps + 1),
       kernelSet: 'subgroup',
+      ...(values.matrices ? { matrices: true, tiledRows: 2 } : {}),
     });
     const bytes = parts.weights.sizeBytes;
     const usual = new Map<number, Measured>();
@@ -99,7 +102,7 @@ async function measure(
   await run(1);
   const logits = await forward.readLogits();
   let stepMs = Infinity;
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
+  for (const first = performance.now(); performance.now() < first + MEASURE_MS;) {
     const begin = performance.now();
     await run(steps);
     stepMs = Math.min(stepMs, (performance.now() - begin) / steps);

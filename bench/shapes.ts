@@ -1,5 +1,6 @@
 /** Models that benchmarks run with random weights: their shapes, as fields of config.json, and layouts. */
 import type { MatmulShape } from '../src/engine/matmul';
+import type { MatrixShape } from '../src/engine/matrices';
 import type { MatvecShape } from '../src/engine/products';
 import type { TensorSource } from '../src/model/source';
 import type { PrecisionChoice } from '../src/protocol';
@@ -132,7 +133,13 @@ export function tileShape(option: string): MatmulShape {
   return { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: prefetch === 1 };
 }
 
-/** The same as text. */
+/** '2,2,4,2,1,4': subgroups along rows and tokens, own matrices along both, parts, depth. */
+export function matrixShape(option: string): MatrixShape {
+  const [rowSubgroups, tokenSubgroups, ownRows, ownTokens, parts, depth] = numbers(option);
+  return { rowSubgroups, tokenSubgroups, ownRows, ownTokens, parts, depth };
+}
+
+/** A tile's shape as text. */
 export function tileName(shape: MatmulShape): string {
   const { rows, tokens, ownRows, ownTokens, depth, parts, prefetch } = shape;
   return [rows, tokens, ownRows, ownTokens, depth, parts, Number(prefetch)].join();

@@ -25,6 +25,14 @@ import {
   type MatmulRange,
   type MatmulShape,
 } from '../src/engine/matmul';
+import type { MatrixUnit } from '../src/engine/gpu';
+import {
+  canRun,
+  extentOf,
+  MATRIX_SHAPES,
+  matmulByMatrices,
+  type MatrixShape,
+} from '../src/engine/matrices';
 import { pad8, type Precision } from '../src/engine/precision';
 import { Readback } from '../src/engine/readback';
 import { seededRandom } from '../src/engine/sample';
@@ -34,7 +42,7 @@ import { relativeError } from '../test/compare';
 import { normal } from '../test/random-source';
 import stepSource from '../shaders/step.wgsl';
 import { deviceName, numbers, openGpu, report, round, type Row } from './report';
-import { madeUp, modelOptions, tileName, tileShape } from './shapes';
+import { madeUp, matrixShape, modelOptions, tileName, tileShape } from './shapes';
 import { timeDispatch } from './trace';
 
 /** Tiles that may be fast beside MATMUL_SHAPES. */
@@ -68,9 +76,35 @@ const CANDIDATES = [
 ];
 /** Shapes in the last table. */
 const BEST = 3;
+/** By matrices of a subgroup, where the device has them. */
+const MATRIX_CANDIDATES = [
+  'm2,2,2,2,1,4', // 64 × 64
+  'm2,2,2,2,1,8',
+  'm2,2,4,2,1,4', // 128 × 64
+  'm2,2,2,4,1,4', // 64 × 128
+  'm2,2,4,4,1,4', // 128 × 128
+  'm4,2,2,4,1,4',
+  'm2,4,4,2,1,4',
+  'm2,4,4,2,1,8',
+  'm4,2,2,2,1,4', // 128 × 64
+  'm4,2,2,2,1,8',
+  'm2,2,1,2,1,8', // 32 × 64
+  'm2,2,1,1,2,8', // 32 × 32
+  'm2,1,1,2,4,8',
+  'm2,1,1,1,4,8', // 32 × 16
+  'm2,1,1,1,4,16',
+  'm1,1,1,1,8,16', // 16 × 16
+  'm1,1,1,1,4,16',
+  'm1,1,1,1,8,32',
+  'm1,1,1,2,8,16',
+  'm1,1,1,4,8,16',
+  'm1,1,1,4,4,16',
+  'm2,1,1,4,4,16',
+  'm4,1,1,4,2,16',
+];
 /** Tokens at either end whose products are compared, and how far they may be apart. */
 const COMPARED_TOKENS = 16;
-const TOLERANCE = 1e-4;
+const TOLERANCE = { tiles: 1e-4, matrices: 1e-3 };
 
 // What a product is, as plainly as can be: an invocation owns one sum.
 const PLAIN = `
@@ -97,14 +131,22 @@ export async function tiles(args: string[]): Promise<void> {
       ...modelOptions,
       tokens: { type: 'string', default: '8,16,64,128,512,1024' },
       matrices: { type: 'string', default: 'qkv,o,gateUp,down' },
-      tiles: { type: 'string', default: CANDIDATES.join(';') },
+      tiles: { type: 'string', default: [...CANDIDATES, ...MATRIX_CANDIDATES].join(';') },
       repeats: { type: 'string', default: '10' },
     },
   });
   const gpu = await openGpu({ timestamps: true });
   const { device } = gpu;
   const tokens = numbers(values.tokens);
-  const shapes = [...MATMUL_SHAPES, ...values.tiles.split(';').filter(Boolean).map(tileShape)];
+  const { matrixUnit: unit } = gpu;
+  if (unit) console.log('matrices of a subgroup:', unit);
+  const shapes = [
+    ...MATMUL_SHAPES,
+    ...MATRIX_SHAPES,
+    ...values.tiles.split(';').filter(Boolean).map(anyShape),
+  ];
+  const isPossible = (shape: AnyShape) =>
+    isMatrixShape(shape) ? unit && canRun(shape, unit, device) : fits(shape, device);
   const all: Row[] = [];
   const best: Row[] = [];
   for (const { names, source, precision } of madeUp(values)) {
@@ -113,21 +155,21 @@ export async function tiles(args: string[]): Promise<void> {
     const weights = new WeightLoader(device, source, options);
     for (const kind of values.matrices.split(',')) {
       const matrix = await weights.matrix(TENSORS[kind].map((name) => `model.layers.0.${name}`));
-      const bench = new MatrixBench(device, matrix, Math.max(...tokens));
+      const bench = new MatrixBench(device, unit, matrix, Math.max(...tokens));
       const rows: Row[] = [];
       const kernels = await Promise.all(
         shapes
-          .filter((shape) => fits(shape, device))
+          .filter(isPossible)
           .map(async (shape) => ({ shape, kernel: await bench.compile(shape) })),
       );
       for (const count of tokens) {
         await bench.expect(count);
         for (const { shape, kernel } of kernels) {
-          const us = kernel && (await bench.measure(kernel, count, Number(values.repeats)));
+          const us = kernel && (await bench.measure(shape, kernel, count, Number(values.repeats)));
           rows.push({
             ...{ ...names, matrix: kind, rows: matrix.rows, cols: matrix.cols, tokens: count },
-            tile: tileName(shape),
-            groups: Math.ceil(matrix.rows / shape.rows) * Math.ceil(count / shape.tokens),
+            tile: nameOf(shape),
+            groups: groupsOf(shape, unit, matrix.rows, count),
             us: us === null ? null : round(us),
             tflops: us === null ? null : round((2 * matrix.rows * matrix.cols * count) / us / 1e6),
             verdict: us === null ? (kernel ? 'WRONG' : 'DOES NOT COMPILE') : '',
@@ -153,18 +195,39 @@ const TENSORS: Record<string, string[]> = {
   down: ['mlp.down_proj.weight'],
 };
 
+type AnyShape = MatmulShape | MatrixShape;
+
+function isMatrixShape(shape: AnyShape): shape is MatrixShape {
+  return 'rowSubgroups' in shape;
+}
+
+function anyShape(option: string): AnyShape {
+  return option.startsWith('m') ? matrixShape(option.slice(1)) : tileShape(option);
+}
+
+function nameOf(shape: AnyShape): string {
+  return isMatrixShape(shape) ? `m${Object.values(shape).join()}` : tileName(shape);
+}
+
+function groupsOf(shape: AnyShape, unit: MatrixUnit | null, rows: number, tokens: number): number {
+  const tile = isMatrixShape(shape) ? extentOf(shape, unit!) : shape;
+  return Math.ceil(rows / tile.rows) * Math.ceil(tokens / tile.tokens);
+}
+
 /** One matrix with random rows to multiply. */
 class MatrixBench {
   private readonly compiler: KernelCompiler;
   private readonly readback: Readback;
   private readonly device: GPUDevice;
+  private readonly unit: MatrixUnit | null;
   private readonly matrix: Matrix;
   private readonly ends: MatmulEnds;
   private readonly expected: GPUBuffer;
   private readonly plain: Promise<Kernel>;
 
-  constructor(device: GPUDevice, matrix: Matrix, tokens: number) {
+  constructor(device: GPUDevice, unit: MatrixUnit | null, matrix: Matrix, tokens: number) {
     this.device = device;
+    this.unit = unit;
     this.matrix = matrix;
     this.compiler = new KernelCompiler(device);
     this.readback = new Readback(device);
@@ -192,11 +255,14 @@ class MatrixBench {
   }
 
   /** Null, and the reason on the console, where a device refuses it. */
-  async compile(shape: MatmulShape): Promise<Kernel | null> {
+  async compile(shape: AnyShape): Promise<Kernel | null> {
+    const { compiler, matrix, ends, unit } = this;
+    const [piece] = matrix.pieces;
     try {
-      return await matmul(this.compiler, this.matrix, this.matrix.pieces[0], this.ends, shape);
+      if (!isMatrixShape(shape)) return await matmul(compiler, matrix, piece, ends, shape);
+      return await matmulByMatrices(compiler, matrix, piece, ends, shape, unit!);
     } catch (error) {
-      console.error(tileName(shape), error);
+      console.error(nameOf(shape), error);
       return null;
     }
   }
@@ -208,9 +274,18 @@ class MatrixBench {
   }
 
   /** Least microseconds of a product, or null where it is wrong. */
-  async measure(kernel: Kernel, count: number, repeats: number): Promise<number | null> {
+  async measure(
+    shape: AnyShape,
+    kernel: Kernel,
+    count: number,
+    repeats: number,
+  ): Promise<number | null> {
     await this.run(kernel, count, 1);
-    if ((await this.error(count)) > TOLERANCE) return null;
+    const error = await this.error(count);
+    if (error > (isMatrixShape(shape) ? TOLERANCE.matrices : TOLERANCE.tiles)) {
+      console.error(nameOf(shape), `relative error ${error}`);
+      return null;
+    }
     let ns = Infinity;
     for (let i = 0; i < 3; i++) ns = Math.min(ns, await this.run(kernel, count, repeats));
     return ns / 1000;

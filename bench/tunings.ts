@@ -18,11 +18,12 @@ export class MemoryTunings implements Tunings {
   get row(): Row {
     const [first, last] = this.written;
     if (!last) return { matvec: 'not tuned' };
-    const { matvec, resident } = last.tuning;
+    const { matvec, resident, matrices } = last.tuning;
     const told = (shape: object | null) => (shape ? Object.values(shape).join() : 'none');
     return {
       matvec: told(matvec),
       resident: told(resident),
+      matrices: Number(matrices),
       tuningMs: round(last.at - first.at),
     };
   }

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
-# usage: steps.sh receive | check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT
+# usage: steps.sh receive | check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT | pilots M_IDS SECONDS RUN,...
 # PARTS: of the corpus. RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
 # EPOCHS: first and last epoch of cursors; those before 26 went into the released weights. FLAGS: more flags of train.py.
-# SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work while evaluating.
+# SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work by `evaluate` and `pilots`.
 set -euo pipefail
 cd "$(dirname "$0")"
 release=${RELEASE-../models/lckv-code-55m}
@@ -91,9 +91,23 @@ evaluate() {
   tail -qn 3 "$run"/{new,alone,rest,old}.log 2>/dev/null || true
 }
 
+# In the background, as soon as all rows are there: the runs of pilot.py in turn to the GPUs, each GPU one after the other.
+pilots() {
+  local runs count
+  IFS=, read -ra runs <<<"$3"
+  count=$(($(gpus) - first_gpu))
+  until [ "$(ls "$run"/rows-*.done 2>/dev/null | wc -l)" -ge "$parts" ]; do sleep 1; done
+  for ((gpu = 0; gpu < count; gpu++)); do
+    local mine=
+    for ((i = gpu; i < ${#runs[@]}; i += count)); do mine+=${mine:+,}${runs[i]}; done
+    [ -z "$mine" ] || CUDA_VISIBLE_DEVICES=$((gpu + first_gpu)) start "pilot-$gpu" \
+      python3 pilot.py "$run/rows" "$heldout" "$tokenizer" "$run/pilot.jsonl" "$1" "$2" "$mine"
+  done
+}
+
 step=${1:?step}
 case $step in
   receive) ;; # what came is there: device.sh
-  check | rows | train | pack | evaluate) "$step" "${@:2}" ;;
+  check | rows | train | pack | evaluate | pilots) "$step" "${@:2}" ;;
   *) echo "no such step: $step" >&2; exit 2 ;;
 esac

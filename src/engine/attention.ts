@@ -87,8 +87,10 @@ export class Attention {
 
   /** Attention of a few rows, `rows` of which share loads in products, shared out by positions. */
   split(layer: number, qkv: GPUBuffer, parts: GPUBuffer, rows: number): Promise<Kernel> {
-    const { heads: H } = this.config;
+    const { heads: H, kvHeads: G } = this.config;
     const most = this.splitsOf(rows);
+    // Of one row, to be shared out among more workgroups is better than to load keys less often.
+    const queries = rows === 1 ? 1 : [4, 2, 1].find((count) => (H / G) % count === 0)!;
     return this.compiler.compile({
       label: 'attend split',
       directives: this.subgroups ? 'enable subgroups;\nrequires subgroup_id;' : undefined,
@@ -103,9 +105,10 @@ export class Attention {
         ...this.constants(layer),
         ...this.partConstants(most),
         LANES: SPLIT_LANES,
+        QUERIES: queries,
       },
       bindings: [read(0, qkv), ...this.reads(layer, 1), write(3, parts), uniformStep(4, this.step)],
-      workgroups: ({ count, end }) => [H, splits(end, most), count],
+      workgroups: ({ count, end }) => [H / queries, splits(end, most), count],
     });
   }
 

@@ -50,7 +50,7 @@ export async function buildModel(
 
 /** What was built, or the driver's words when its memory did not suffice. */
 async function attempt(
-  { device }: Gpu,
+  { device, matrixUnit }: Gpu,
   source: TensorSource,
   plan: LoadPlan,
   { chunkTokens, kernels, ...options }: BuildOptions & { isWhole: boolean },
@@ -58,7 +58,7 @@ async function attempt(
   const errors = watchErrors(device);
   const cache = new KvCache(device, source.config, plan.contextTokens, options.isWhole);
   const weights = new WeightLoader(device, source, { ...options, precision: plan.precision });
-  const compiler = new KernelCompiler(device);
+  const compiler = new KernelCompiler(device, matrixUnit);
   const building = Model.build(compiler, source.config, cache, weights, chunkTokens, kernels);
   const built = await building.catch((error: unknown) => error);
   const { shortage, fault } = await errors();

@@ -29,8 +29,23 @@ const WANTED_LIMITS = [
 /**
  * Dawn's checks of every index against its buffer cost a tenth of decoding and more, and what they
  * could catch is checked before it gets here: docs/SECURITY.md.
+ *
+ * Matrices of a subgroup (matrices.ts) are an experiment in Dawn, and on NVIDIA's Vulkan f16 is one. A device
+ * that offers them is measured and checked before they are used (tuning.ts).
  */
-const DAWN_FEATURES = ['disable_robustness'];
+const DAWN_FEATURES = ['disable_robustness', 'allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
+
+/** The features without which there are none. */
+const MATRIX_FEATURES = ['shader-f16', 'chromium-experimental-subgroup-matrix'] as const;
+
+/** What a subgroup multiplies at once: f16 [tokens][columns] by f16 [columns][rows], sums in f32. */
+export interface MatrixUnit {
+  tokens: number;
+  rows: number;
+  columns: number;
+  /** Invocations of a subgroup. */
+  lanes: number;
+}
 
 /** Lanes that matvec_software.wgsl lets share a load. */
 const SMALLEST_SUBGROUP = 8;
@@ -45,15 +60,18 @@ const instances: GPU[] = [];
 export class Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
+  /** What its subgroups multiply at once, if they do. */
+  readonly matrixUnit: MatrixUnit | null;
   /** Resolves with what to say when the device is lost, other than by `dispose`. */
   readonly lost: Promise<Fault>;
 
   private failure: string | null = null;
   private isDisposed = false;
 
-  private constructor(device: GPUDevice, info: DeviceInfo) {
+  private constructor(device: GPUDevice, info: DeviceInfo, unit: MatrixUnit | null) {
     this.device = device;
     this.info = info;
+    this.matrixUnit = unit;
     device.onuncapturederror = ({ error }) => (this.failure ??= error.message);
     this.lost = new Promise((resolve) => {
       void device.lost.then((loss) => {
@@ -78,9 +96,11 @@ export class Gpu {
       adapter.features.has('subgroups') &&
       (adapter.info.subgroupMinSize ?? 0) >= SMALLEST_SUBGROUP &&
       instance.wgslLanguageFeatures.has('subgroup_id');
+    const unit = subgroups ? matrixUnit(adapter) : null;
     const device = await adapter.requestDevice({
       label: 'lckv',
       requiredFeatures: [
+        ...((unit ? MATRIX_FEATURES : []) as GPUFeatureName[]),
         ...(subgroups ? (['subgroups'] as const) : []),
         ...(options.timestamps ? (['timestamp-query'] as const) : []),
       ],
@@ -89,7 +109,7 @@ export class Gpu {
     const { vendor, architecture, description } = adapter.info;
     const software =
       adapter.info.isFallbackAdapter || /llvmpipe|swiftshader|basic render/i.test(description);
-    return new Gpu(device, { vendor, architecture, description, software, subgroups });
+    return new Gpu(device, { vendor, architecture, description, software, subgroups }, unit);
   }
 
   /** Throws the first error the device has reported outside any error scope. */
@@ -106,6 +126,27 @@ export class Gpu {
 /** An error in the driver's words. */
 export function reported(message: string): Fault {
   return new Fault(say`The GPU reported an error: ${message}`);
+}
+
+/** As the experimental feature of Dawn describes it. */
+interface MatrixConfig {
+  componentType: string;
+  resultComponentType: string;
+  M: number;
+  N: number;
+  K: number;
+}
+
+/** Of those that an adapter offers, the unit with the most multiply-adds for f16 with sums in f32; null: none. */
+function matrixUnit({ features, info }: GPUAdapter): MatrixUnit | null {
+  const { subgroupMinSize: least = 0, subgroupMaxSize: lanes = 0 } = info;
+  if (MATRIX_FEATURES.some((name) => !features.has(name)) || least !== lanes)
+    return null;
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  const [best] = [...subgroupMatrixConfigs]
+    .filter((one) => one.componentType === 'f16' && one.resultComponentType === 'f32')
+    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  return best ? { tokens: best.M, rows: best.N, columns: best.K, lanes } : null;
 }
 
 /** Dawn's entry object, or null when no adapter has the name asked for. */

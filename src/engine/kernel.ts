@@ -3,6 +3,7 @@
  * Pipelines are shared by their whole source text.
  */
 import { Fault, say } from '../sentence';
+import type { MatrixUnit } from './gpu';
 
 /**
  * Which variants of the kernels run: with subgroups, without, or with subgroups on an adapter that
@@ -85,9 +86,12 @@ const LAYOUT_TYPES: Record<Access, GPUBufferBindingType> = {
 export class KernelCompiler {
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly device: GPUDevice;
+  /** What subgroups of the device multiply at once, if they do. */
+  readonly matrixUnit: MatrixUnit | null;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, matrixUnit: MatrixUnit | null = null) {
     this.device = device;
+    this.matrixUnit = matrixUnit;
   }
 
   async compile(spec: KernelSpec): Promise<Kernel> {

@@ -7,12 +7,13 @@ import type { Gpu } from './gpu';
 import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import { bindableBytes, type KernelSet } from './kernel';
 import { Model } from './model';
-import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
+import type { KernelChoice } from './operations';
+import { matvecShapes, type MatvecShapes, type Tiling } from './products';
 import { Resident } from './resident';
 import type { ResidentShape } from './residentPlan';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
-import { allowed, fastest, fastestResident, tuningKey, type Tunings } from './tuning';
+import { allowed, fastest, fastestResident, tuningKey, withMatrices, type Tunings } from './tuning';
 
 export interface EngineOptions extends Tiling {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -84,13 +85,17 @@ export async function loadParts(
   const tunings = options.matvec?.one || set === 'software' ? undefined : options.tunings;
   const key = tuningKey(info, config, choice);
   const usual = matvecShapes(set).one;
-  const known = allowed(await tunings?.read(key), usual, device);
+  const known = allowed(await tunings?.read(key), usual, gpu);
+  const kernels = {
+    ...{ set, matmul, tiledRows, matrices: options.matrices ?? known?.matrices },
+    matvec: { one: known?.matvec, ...options.matvec },
+  };
   const built = await buildModel(gpu, source, plans, {
     maxPieceBytes: options.maxWeightBytes ?? maxBindingBytes,
     onProgress: options.onProgress,
     signal: options.signal,
     chunkTokens,
-    kernels: { set, matvec: { one: known?.matvec, ...options.matvec }, matmul, tiledRows },
+    kernels,
   });
   const { plan, cache, weights } = built;
   let { model } = built;
@@ -98,17 +103,23 @@ export async function loadParts(
     Resident.build(built.compiler, config, cache, weights, model, shape, mostReads);
   if (tunings && !known) {
     // Should a driver not survive it, the next load has a shape and does not try again.
-    await tunings.write(key, { matvec: usual, resident: null });
-    const build = (one: MatvecShape) => {
-      const kernels = { set, matvec: { ...options.matvec, one }, matmul, tiledRows };
-      return Model.build(built.compiler, config, cache, weights, chunkTokens, kernels);
-    };
-    const tuned = await fastest(gpu, cache, config, { model, shape: usual }, build, options.signal);
-    model = tuned.model;
+    await tunings.write(key, { matvec: usual, resident: null, matrices: false });
+    const build = (choice: KernelChoice) =>
+      Model.build(built.compiler, config, cache, weights, chunkTokens, choice);
+    const tuned = await fastest(
+      ...([gpu, cache, config, { model, shape: usual }] as const),
+      (one) => build({ ...kernels, matvec: { ...options.matvec, one } }),
+      options.signal,
+    );
+    const matvec = { ...options.matvec, one: tuned.shape };
+    model = await withMatrices(gpu, cache, config, tuned.model, () =>
+      build({ ...kernels, matvec, matrices: true }),
+    );
+    const matrices = model !== tuned.model;
     const resident = info.software
       ? null
       : await fastestResident(gpu, cache, config, model, buildResident);
-    await tunings.write(key, { matvec: tuned.shape, resident });
+    await tunings.write(key, { matvec: tuned.shape, resident, matrices });
   }
   const wanted: EngineOptions['resident'] | null = options.resident ?? known?.resident;
   if (wanted) model.resident = await buildResident(wanted, wanted.mostReads);

@@ -3,7 +3,7 @@
  * tiles, by how many rows the matrix and the pass have.
  */
 import { read, uniformStep, write } from './kernel';
-import type { Kernel, KernelCompiler } from './kernel';
+import type { Constants, Kernel, KernelCompiler } from './kernel';
 import { weightBindings, weightSource } from './formats';
 import type { Matrix, Piece } from './weights';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
@@ -49,7 +49,7 @@ const TILES: readonly Tile[] = [
 /** The shapes that products take. */
 export const MATMUL_SHAPES: readonly MatmulShape[] = TILES.map(({ shape }) => shape);
 
-/** A pass of at most so many rows takes the shape that is chosen for so many; the last, all others. */
+/** Numbers of rows of a pass that shapes are chosen for (rangesOf). */
 const BUCKETS = [16, 64, 256, 512];
 
 function tile(
@@ -105,24 +105,57 @@ export interface MatmulEnds {
   step: GPUBuffer;
 }
 
-/** y = W x, or y += W x, for one piece of W in tiles of a shape; for passes of [least, most] rows. */
-export function matmul(
+/** A kernel that makes a product tile by tile. */
+interface TiledKernel {
+  label: string;
+  directives?: string;
+  source: string;
+  constants: Constants;
+  /** What a workgroup makes of it. */
+  tile: { rows: number; tokens: number };
+}
+
+/** y = W x, or y += W x, for one piece of W; for passes of [least, most] rows. */
+export function product(
   compiler: KernelCompiler,
   matrix: Matrix,
   piece: Piece,
   { x, y, stride, add, step }: MatmulEnds,
-  shape: MatmulShape,
   [least, most]: [number, number] = [1, Infinity],
+  { source, constants, tile, ...kernel }: TiledKernel,
 ): Promise<Kernel> {
   return compiler.compile({
-    label: 'matmul',
-    source: [weightSource(matrix.dtype), stepSource, matmulTileSource],
+    ...kernel,
+    source: [weightSource(matrix.dtype), stepSource, source],
     constants: {
       BLOCKS: matrix.cols / 8,
       ROWS: piece.rows,
       ROW_OFFSET: piece.rowOffset,
       Y_STRIDE: stride,
       ADD: add,
+      ...constants,
+    },
+    bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
+    workgroups: ({ count }) =>
+      count < least || count > most
+        ? [0, 0, 0]
+        : [Math.ceil(piece.rows / tile.rows), Math.ceil(count / tile.tokens), 1],
+  });
+}
+
+/** The same in tiles of a shape. */
+export function matmul(
+  compiler: KernelCompiler,
+  matrix: Matrix,
+  piece: Piece,
+  ends: MatmulEnds,
+  shape: MatmulShape,
+  range?: [number, number],
+): Promise<Kernel> {
+  return product(compiler, matrix, piece, ends, range, {
+    label: 'matmul',
+    source: matmulTileSource,
+    constants: {
       TILE_ROWS: shape.rows,
       TILE_TOKENS: shape.tokens,
       OWN_ROWS: shape.ownRows,
@@ -131,28 +164,33 @@ export function matmul(
       PARTS: shape.parts,
       PREFETCH: shape.prefetch,
     },
-    bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
-    workgroups: ({ count }) =>
-      count < least || count > most
-        ? [0, 0, 0]
-        : [Math.ceil(piece.rows / shape.rows), Math.ceil(count / shape.tokens), 1],
+    tile: shape,
   });
 }
 
 /** A shape, and for how many rows of a pass: [least, most]. */
-export interface MatmulRange {
-  shape: MatmulShape;
+export interface Ranged<Shape> {
+  shape: Shape;
   range: [number, number];
 }
+export type MatmulRange = Ranged<MatmulShape>;
 
 /** Which shapes a matrix takes, by rows of the pass; `asked` for all of them where it is given. */
 export function matmulRanges(rows: number, asked?: MatmulShape): MatmulRange[] {
   if (asked) return [{ shape: asked, range: [1, Infinity] }];
-  const ranges: MatmulRange[] = [];
-  for (const [i, most] of BUCKETS.entries()) {
-    const shape = matmulShape(rows, most);
+  return rangesOf(BUCKETS, (tokens) => matmulShape(rows, tokens));
+}
+
+/** A pass of at most so many rows as a bucket says takes what is chosen for so many; the last one's, all others. */
+export function rangesOf<Shape>(
+  buckets: readonly number[],
+  choose: (tokens: number) => Shape,
+): Ranged<Shape>[] {
+  const ranges: Ranged<Shape>[] = [];
+  for (const [i, most] of buckets.entries()) {
+    const shape = choose(most);
     const last = ranges.at(-1);
-    const end = i === BUCKETS.length - 1 ? Infinity : most;
+    const end = i === buckets.length - 1 ? Infinity : most;
     if (last?.shape === shape) last.range[1] = end;
     else ranges.push({ shape, range: [last ? last.range[1] + 1 : 1, end] });
   }

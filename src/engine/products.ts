@@ -7,7 +7,9 @@
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, USUAL_SUBGROUP, write } from './kernel';
 import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
+import type { MatrixUnit } from './gpu';
 import { matmul, matmulRanges, type MatmulShape } from './matmul';
+import { matmulByMatrices, matrixRanges } from './matrices';
 import { weightBindings, weightSource } from './formats';
 import type { Matrix, Piece } from './weights';
 import inputPlainSource from '../../shaders/input_plain.wgsl';
@@ -24,8 +26,8 @@ export interface Fragment {
   bindings: Binding[];
 }
 
-/** From so many rows of branches on, products in tiles are faster; at most FEW_ROWS + 1. */
-const TILED_ROWS = 9;
+/** From so many rows of branches on, products in tiles, or by matrices, are faster; at most FEW_ROWS + 1. */
+const TILED_ROWS = { tiles: 9, matrices: 5 };
 
 /** Products in tiles: each default is what is fast. */
 export interface Tiling {
@@ -33,6 +35,8 @@ export interface Tiling {
   matmul?: MatmulShape;
   /** Rows of branches from which on their products are in tiles: 2 to FEW_ROWS + 1. */
   tiledRows?: number;
+  /** Tiles by matrices of a subgroup (matrices.ts), where the device has them. */
+  matrices?: boolean;
 }
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
@@ -88,6 +92,8 @@ export class Products {
   private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
   private readonly tiling: Tiling;
+  /** Null: tiles without matrices of a subgroup. */
+  private readonly unit: MatrixUnit | null;
 
   constructor(
     compiler: KernelCompiler,
@@ -103,11 +109,13 @@ export class Products {
     this.set = set;
     this.shapes = shapes;
     this.tiling = tiling;
+    this.unit = tiling.matrices ? compiler.matrixUnit : null;
   }
 
   /** Whether so many rows of branches take plain products in tiles, rather than fused ones. */
   isTiled(rows: number): boolean {
-    return this.set !== 'software' && rows >= (this.tiling.tiledRows ?? TILED_ROWS);
+    const usual = this.unit ? TILED_ROWS.matrices : TILED_ROWS.tiles;
+    return this.set !== 'software' && rows >= (this.tiling.tiledRows ?? usual);
   }
 
   /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
@@ -132,11 +140,16 @@ export class Products {
     add: boolean,
   ): Promise<Kernel[]> {
     const ends = { x, y, stride, add, step: this.step };
+    const { compiler, unit } = this;
     return Promise.all(
       matrix.pieces.flatMap((piece) =>
-        matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
-          matmul(this.compiler, matrix, piece, ends, shape, range),
-        ),
+        unit
+          ? matrixRanges(piece.rows, unit, compiler.device).map(({ shape, range }) =>
+              matmulByMatrices(compiler, matrix, piece, ends, shape, unit, range),
+            )
+          : matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
+              matmul(compiler, matrix, piece, ends, shape, range),
+            ),
       ),
     );
   }

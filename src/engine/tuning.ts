@@ -1,23 +1,27 @@
 /**
- * How one row's products are shared out on a device, and whether a token in one dispatch is faster,
- * found out by decoding a few tokens with each of some shapes. All are right (test/gpu/shapes.test.ts,
+ * How one row's products are shared out on a device, whether a token in one dispatch is faster and whether many rows
+ * are by matrices of a subgroup, found out by decoding a few tokens with each of some shapes and by running a prompt. All are right (test/gpu/shapes.test.ts,
  * resident.test.ts); one whose logits differ from the usual ones all the same is not timed.
  */
 import type { ModelConfig } from '../model/config';
 import type { DeviceInfo } from '../protocol';
 import type { KvCache } from './cache';
 import { watchErrors } from './errors';
-import { Forward } from './forward';
 import type { Gpu } from './gpu';
 import type { Model } from './model';
 import type { MatvecShape } from './products';
 import type { Resident } from './resident';
 import type { ResidentShape } from './residentPlan';
+import { decodeTime, promptTime } from './timing';
 
-/** What is found out: how one row's products are shared out, and a token's one dispatch, if that is faster. */
+/** What is found out. */
 export interface Tuning {
+  /** How one row's products are shared out. */
   matvec: MatvecShape;
+  /** A token's one dispatch, if that is faster. */
   resident: ResidentShape | null;
+  /** Whether products of many rows are faster by matrices of a subgroup. */
+  matrices: boolean;
 }
 
 /** Where what was found out is kept from one load to the next. */
@@ -52,16 +56,10 @@ const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
 ];
 /** After this no further shape of the products is tried, in milliseconds. */
 const LIMIT_MS = 1000;
-/** Tokens decoded in one go; the least time counts. */
-const STEPS = 16;
-/** A device that has waited is slow at first: each shape is decoded with for at least so long. */
-const MEASURE_MS = 30;
 /** How often the kernels of one dispatch take turns. */
 const ROUNDS = 2;
 /** A shape must save this share of the time: less is noise. */
 const WORTH = 0.03;
-/** How much the logits may differ, as a share of their length. */
-const TOLERANCE = 1e-3;
 
 /** Names a device and all of a model that its products' shapes depend on. */
 export function tuningKey(device: DeviceInfo, config: ModelConfig, precision: string): string {
@@ -71,13 +69,18 @@ export function tuningKey(device: DeviceInfo, config: ModelConfig, precision: st
   return [vendor, architecture, description, shape.join(' '), precision].join(' | ');
 }
 
-/** What was kept, if it is of the shapes that would be tried on a device. */
-export function allowed(kept: unknown, usual: MatvecShape, device: GPUDevice): Tuning | undefined {
-  const { matvec, resident } = Object(kept) as Partial<Record<keyof Tuning, unknown>>;
+/** What was kept, if it is of what would be tried on a device. */
+export function allowed(
+  kept: unknown,
+  usual: MatvecShape,
+  { device, matrixUnit }: Gpu,
+): Tuning | undefined {
+  const { matvec, resident, matrices } = Object(kept) as Partial<Record<keyof Tuning, unknown>>;
   const shape = [usual, ...candidates(CANDIDATES, device)].find((one) => isSame(one, matvec));
   const whole = candidates(RESIDENT_CANDIDATES, device).find((one) => isSame(one, resident));
   if (!shape || (!whole && resident !== null)) return undefined;
-  return { matvec: shape, resident: whole ?? null };
+  if (typeof matrices !== 'boolean' || (matrices && !matrixUnit)) return undefined;
+  return { matvec: shape, resident: whole ?? null, matrices };
 }
 
 /** Whether something that was read has the numbers of a shape. */
@@ -121,6 +124,26 @@ export async function fastest(
     if (isBetter) best = { model, shape, ms: measured.ms };
   }
   return { model: best.model, shape: best.shape };
+}
+
+/**
+ * A model whose products of many rows go by matrices of a subgroup if it is faster and its logits are near
+ * those of the usual one, which is then disposed; else the usual one. The cache must be empty, and is so afterwards.
+ */
+export async function withMatrices(
+  gpu: Gpu,
+  cache: KvCache,
+  config: ModelConfig,
+  usual: Model,
+  build: () => Promise<Model>,
+): Promise<Model> {
+  const model = gpu.matrixUnit && (await attempt(gpu.device, build));
+  if (!model) return usual;
+  const { logits, ms } = (await promptTime(gpu, usual, cache, config, null))!;
+  const measured = await promptTime(gpu, model, cache, config, logits);
+  const isBetter = measured !== null && measured.ms < ms * (1 - WORTH);
+  (isBetter ? usual : model).dispose();
+  return isBetter ? model : usual;
 }
 
 /**
@@ -184,38 +207,4 @@ async function attempt(device: GPUDevice, build: () => Promise<Model>): Promise<
   if (shortage === null && fault === null) return model;
   model?.dispose();
   return null;
-}
-
-/** Least milliseconds of a token, or null where the logits after the first are not those expected. */
-async function decodeTime(
-  gpu: Gpu,
-  model: Model,
-  cache: KvCache,
-  config: ModelConfig,
-  expected: Float32Array | null,
-): Promise<{ logits: Float32Array; ms: number } | null> {
-  const forward = new Forward(gpu, model, cache, config);
-  const steps = Math.min(STEPS, cache.capacity);
-  try {
-    forward.writeSequence(0, [0]);
-    await forward.decode(0, 1);
-    const logits = await forward.readLogits();
-    if (expected && !isClose(logits, expected)) return null;
-    let ms = Infinity;
-    for (const first = performance.now(); performance.now() < first + MEASURE_MS;) {
-      const begin = performance.now();
-      await forward.decode(0, steps);
-      ms = Math.min(ms, (performance.now() - begin) / steps);
-    }
-    return { logits, ms };
-  } finally {
-    forward.dispose();
-  }
-}
-
-function isClose(found: Float32Array, expected: Float32Array): boolean {
-  const squares = (of: (i: number) => number) =>
-    expected.reduce((sum, _, i) => sum + of(i) ** 2, 0);
-  const difference = squares((i) => found[i] - expected[i]);
-  return difference <= TOLERANCE ** 2 * squares((i) => expected[i]);
 }

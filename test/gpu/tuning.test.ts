@@ -86,9 +86,10 @@ describe('tuning', function () {
     const usual = { lanes: 64, units: 4, pairs: 1, depth: 1 };
     const other = { lanes: 64, units: 2, pairs: 1, depth: 4 };
     const resident = { groups: 64, lanes: 512, depth: 2 };
-    const kept = async (key: string) => allowed(await file.read(key), usual, gpu.device);
-    await file.write('a', { matvec: other, resident });
-    assert.deepEqual(await kept('a'), { matvec: other, resident });
+    const kept = async (key: string) => allowed(await file.read(key), usual, gpu);
+    const matrices = gpu.matrixUnit !== null;
+    await file.write('a', { matvec: other, resident, matrices });
+    assert.deepEqual(await kept('a'), { matvec: other, resident, matrices });
     assert.equal(await kept('b'), undefined);
     for (const text of [
       '',
@@ -101,13 +102,14 @@ describe('tuning', function () {
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1},"resident":null}}',
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4}}}',
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":{"groups":4096,"lanes":256,"depth":2}}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":null,"matrices":1}}',
       '{"a":5}',
       '{"a":null}',
     ]) {
       writeFileSync(path, text);
       assert.equal(await kept('a'), undefined, text);
     }
-    await file.write('a', { matvec: usual, resident: null });
-    assert.deepEqual(await kept('a'), { matvec: usual, resident: null });
+    await file.write('a', { matvec: usual, resident: null, matrices: false });
+    assert.deepEqual(await kept('a'), { matvec: usual, resident: null, matrices: false });
   });
 });

@@ -1,0 +1,151 @@
+/**
+ * Products of weight matrices with many rows of activations on GPUs whose subgroups multiply small matrices
+ * at once (tensor cores; matmul_matrix.wgsl): what such a GPU offers, and how a product is shared out.
+ * Weights and activations become f16 for it, sums stay f32: about as near as weights in int8 are to those they came from.
+ */
+import type { MatrixUnit } from './gpu';
+import type { Kernel, KernelCompiler } from './kernel';
+import { product, rangesOf, type MatmulEnds, type Ranged } from './matmul';
+import type { Matrix, Piece } from './weights';
+import matmulMatrixSource from '../../shaders/matmul_matrix.wgsl';
+
+const DIRECTIVES = `enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+requires subgroup_id;
+diagnostic(off, chromium.subgroup_matrix_uniformity);`;
+
+/** How matmul_matrix.wgsl shares out a product; any numbers are right, they differ in speed. */
+export interface MatrixShape {
+  /** Subgroups side by side along the rows of the matrix, and along the tokens. */
+  rowSubgroups: number;
+  tokenSubgroups: number;
+  /** Matrices of sums of a subgroup, along the rows and along the tokens. */
+  ownRows: number;
+  ownTokens: number;
+  /** Subgroups that share the columns of the same sums. */
+  parts: number;
+  /** Blocks of 8 columns in workgroup memory at a time, of which each part takes a multiple of the unit's. */
+  depth: number;
+}
+
+/** A shape, and how many workgroups of it a product must have for it to keep a GPU busy. */
+interface MatrixTile {
+  shape: MatrixShape;
+  busy: number;
+}
+
+/** From the largest tile to the smallest, as with tiles of other products; by `bench tiles` on an H100 (docs/LOG.md). */
+const TILES: readonly MatrixTile[] = [
+  { shape: tile([2, 2], [4, 4], 1, 4), busy: 300 },
+  { shape: tile([2, 2], [4, 2], 1, 4), busy: 400 },
+  { shape: tile([2, 2], [2, 2], 2, 8), busy: 90 },
+  { shape: tile([2, 2], [2, 1], 2, 8), busy: 150 },
+  { shape: tile([2, 2], [1, 1], 2, 8), busy: 100 },
+  { shape: tile([2, 1], [1, 1], 4, 16), busy: 100 },
+  { shape: tile([1, 1], [1, 1], 8, 32), busy: 1 },
+];
+
+/** The shapes that products take. */
+export const MATRIX_SHAPES: readonly MatrixShape[] = TILES.map(({ shape }) => shape);
+
+/** Numbers of rows of a pass that shapes are chosen for. */
+const BUCKETS = [16, 32, 64, 256, 512];
+
+/** Subgroups and the matrices of each along rows and tokens. */
+function tile(
+  [rowSubgroups, tokenSubgroups]: [number, number],
+  [ownRows, ownTokens]: [number, number],
+  parts: number,
+  depth: number,
+): MatrixShape {
+  return { rowSubgroups, tokenSubgroups, ownRows, ownTokens, parts, depth };
+}
+
+/** Tokens and rows of the matrix of a workgroup, and its invocations. */
+export function extentOf(shape: MatrixShape, unit: MatrixUnit) {
+  const { rowSubgroups, tokenSubgroups, ownRows, ownTokens, parts } = shape;
+  return {
+    rows: rowSubgroups * ownRows * unit.rows,
+    tokens: tokenSubgroups * ownTokens * unit.tokens,
+    lanes: rowSubgroups * tokenSubgroups * parts * unit.lanes,
+  };
+}
+
+/** Bytes of workgroup memory. */
+export function matrixBytes(shape: MatrixShape, unit: MatrixUnit): number {
+  const { rows, tokens, lanes } = extentOf(shape, unit);
+  const slab = 16 * (shape.depth + 1) * (rows + tokens);
+  return Math.max(slab, 4 * (lanes / unit.lanes) * unit.tokens * unit.rows);
+}
+
+/** Whether a device can run a shape. */
+export function canRun(shape: MatrixShape, unit: MatrixUnit, { limits }: GPUDevice): boolean {
+  const { lanes } = extentOf(shape, unit);
+  return (
+    (shape.depth * 8) % (unit.columns * shape.parts) === 0 &&
+    matrixBytes(shape, unit) <= limits.maxComputeWorkgroupStorageSize &&
+    lanes <= limits.maxComputeInvocationsPerWorkgroup &&
+    lanes <= limits.maxComputeWorkgroupSizeX
+  );
+}
+
+/** The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones, by rows of the pass. */
+export function matrixRanges(
+  rows: number,
+  unit: MatrixUnit,
+  device: GPUDevice,
+): Ranged<MatrixShape>[] {
+  const possible = TILES.filter(({ shape }) => canRun(shape, unit, device));
+  return rangesOf(BUCKETS, (tokens) => {
+    const isBusy = ({ shape, busy }: MatrixTile) => {
+      const extent = extentOf(shape, unit);
+      const groups = Math.ceil(rows / extent.rows) * Math.ceil(tokens / extent.tokens);
+      return groups >= busy && tokens > extent.tokens / 2;
+    };
+    return (possible.find(isBusy) ?? possible.at(-1)!).shape;
+  });
+}
+
+/** WGSL with the lines for one matrix of a subgroup repeated for each that it owns. */
+function unrolled(source: string, { ownRows, ownTokens }: MatrixShape): string {
+  const repeated = (lines: string[], name: RegExp, times: number) =>
+    lines.flatMap((line) =>
+      name.test(line)
+        ? Array.from({ length: times }, (_, i) => line.replaceAll(new RegExp(name, 'g'), `${i}u`))
+        : [line],
+    );
+  const lines = repeated(source.split('\n'), /OWN_ROW(?!S)/, ownRows);
+  return repeated(lines, /OWN_TOKEN(?!S)/, ownTokens).join('\n');
+}
+
+/** y = W x, or y += W x, for one piece of W, by matrices of a subgroup; for passes of [least, most] rows. */
+export function matmulByMatrices(
+  compiler: KernelCompiler,
+  matrix: Matrix,
+  piece: Piece,
+  ends: MatmulEnds,
+  shape: MatrixShape,
+  unit: MatrixUnit,
+  range?: [number, number],
+): Promise<Kernel> {
+  const { rows, tokens } = extentOf(shape, unit);
+  return product(compiler, matrix, piece, ends, range, {
+    label: 'matmul by matrices',
+    directives: DIRECTIVES,
+    source: unrolled(matmulMatrixSource, shape),
+    constants: {
+      ROW_SUBGROUPS: shape.rowSubgroups,
+      TOKEN_SUBGROUPS: shape.tokenSubgroups,
+      OWN_ROWS: shape.ownRows,
+      OWN_TOKENS: shape.ownTokens,
+      PARTS: shape.parts,
+      DEPTH: shape.depth,
+      MATRIX_M: unit.tokens,
+      MATRIX_N: unit.rows,
+      MATRIX_K: unit.columns,
+      SUBGROUP_LANES: unit.lanes,
+    },
+    tile: { rows, tokens },
+  });
+}
