@@ -1,7 +1,8 @@
 /**
  * `headline`: the paper's claim in this engine. Tokens per second at the largest batch that fits one
  * fixed budget for keys and values, a standard transformer beside LCKV layouts of the same shape.
- * Budgets are named by how many sequences of the standard transformer they hold. A batch has at most
+ * Budgets, ascending, are named by how many sequences of the standard transformer they hold; ratios are to its
+ * best rate with that budget or a smaller one. A batch has at most
  * `mostTogether` sequences (64); where a layout could hold more, `isFull` is 0. With `--tuned` products
  * are shared out as the engine finds out to be fastest, and up to eight sequences may decode in one dispatch.
  */
@@ -14,6 +15,8 @@ import { madeUp, modelOptions } from './shapes';
 import { MemoryTunings } from './tunings';
 
 const MIB = 2 ** 20;
+/** A device that waited while kernels were compiled is slow at first. */
+const REPEATS = 3;
 
 /** Runs the benchmark. */
 export async function headline(args: string[]): Promise<void> {
@@ -50,11 +53,17 @@ export async function headline(args: string[]): Promise<void> {
       snapshotBytes: 0,
       tunings: values.tuned ? new MemoryTunings() : undefined,
     });
+    let best = 0;
     for (const { held, fit, batch } of batches) {
-      const stepMs = await measure(engine, batch, slots - steps, steps);
+      let stepMs = Infinity;
+      for (let repeat = 0; repeat < REPEATS; repeat++) {
+        stepMs = Math.min(stepMs, await measure(engine, batch, slots - steps, steps));
+      }
       const tokensPerSecond = (1000 * batch) / stepMs;
       const twin = `${precision} ${held}`;
-      if (names.layout === 'standard') standard.set(twin, tokensPerSecond);
+      // Fewer at a time may be faster than as many as fit.
+      best = Math.max(best, tokensPerSecond);
+      if (names.layout === 'standard') standard.set(twin, best);
       const base = standard.get(twin);
       rows.push({
         ...{ ...names, tokens: slots },

@@ -140,8 +140,7 @@ interface MatrixConfig {
 /** Of those that an adapter offers, the unit with the most multiply-adds for f16 with sums in f32; null: none. */
 function matrixUnit({ features, info }: GPUAdapter): MatrixUnit | null {
   const { subgroupMinSize: least = 0, subgroupMaxSize: lanes = 0 } = info;
-  if (MATRIX_FEATURES.some((name) => !features.has(name)) || least !== lanes)
-    return null;
+  if (MATRIX_FEATURES.some((name) => !features.has(name)) || least !== lanes) return null;
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
   const [best] = [...subgroupMatrixConfigs]
     .filter((one) => one.componentType === 'f16' && one.resultComponentType === 'f32')

@@ -39,11 +39,12 @@ interface MatrixTile {
 const TILES: readonly MatrixTile[] = [
   { shape: tile([2, 2], [4, 4], 1, 4), busy: 300 },
   { shape: tile([2, 2], [4, 2], 1, 4), busy: 400 },
-  { shape: tile([2, 2], [2, 2], 2, 8), busy: 90 },
-  { shape: tile([2, 2], [2, 1], 2, 8), busy: 150 },
-  { shape: tile([2, 2], [1, 1], 2, 8), busy: 100 },
-  { shape: tile([2, 1], [1, 1], 4, 16), busy: 100 },
-  { shape: tile([1, 1], [1, 1], 8, 32), busy: 1 },
+  { shape: tile([2, 2], [2, 2], 2, 8), busy: 200 },
+  { shape: tile([4, 1], [1, 2], 2, 8), busy: 120 },
+  { shape: tile([2, 2], [1, 1], 4, 16), busy: 100 },
+  { shape: tile([2, 1], [1, 1], 4, 16), busy: 300 },
+  { shape: tile([1, 1], [2, 1], 8, 32), busy: 100 },
+  { shape: tile([1, 1], [1, 1], 16, 32), busy: 1 },
 ];
 
 /** The shapes that products take. */
@@ -103,7 +104,8 @@ export function matrixRanges(
       const groups = Math.ceil(rows / extent.rows) * Math.ceil(tokens / extent.tokens);
       return groups >= busy && tokens > extent.tokens / 2;
     };
-    return (possible.find(isBusy) ?? possible.at(-1)!).shape;
+    const { shape } = possible.find(isBusy) ?? possible.at(-1)!;
+    return shape;
   });
 }
 

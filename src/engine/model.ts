@@ -25,6 +25,9 @@ export interface LayerStages {
 }
 
 /** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
+/** More sequences than so many are faster by matrices of a subgroup, and need no further kernels (docs/LOG.md). */
+const RESIDENT_ROWS_BESIDE_MATRICES = 2;
+
 export class Model {
   readonly layers: LayerStages[] = [];
   /** By target of a cyclic group: makes the group's input about what the target gets. */
@@ -43,6 +46,8 @@ export class Model {
   readonly rotation: GPUBuffer;
   /** Decodes a token in one dispatch, where the device is known to run all of it at once. */
   resident: Resident | null = null;
+  /** Most sequences that it is the fastest for. */
+  readonly mostResident: number;
   /** The residual stream: f32 [chunk][D padded]. */
   readonly hidden: GPUBuffer;
   /** A cyclic group's input, from which each of its passes starts. */
@@ -77,6 +82,8 @@ export class Model {
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / FEW_ROWS) * FEW_ROWS;
     this.mostRows = Math.min(MOST_ROWS, this.chunkTokens);
+    const hasMatrices = kernels.matrices && compiler.matrixUnit;
+    this.mostResident = hasMatrices ? RESIDENT_ROWS_BESIDE_MATRICES : FEW_ROWS;
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
     this.sequence = this.buffer('sequence', (cache.capacity + 1) * TOKEN_BYTES);
     this.hidden = this.rows('hidden', config.hiddenSize);

@@ -27,7 +27,7 @@ export interface Fragment {
 }
 
 /** From so many rows of branches on, products in tiles, or by matrices, are faster; at most FEW_ROWS + 1. */
-const TILED_ROWS = { tiles: 9, matrices: 5 };
+const TILED_ROWS = { tiles: 9, matrices: 3 };
 
 /** Products in tiles: each default is what is fast. */
 export interface Tiling {

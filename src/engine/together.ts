@@ -41,7 +41,8 @@ export class Together {
   /** Compiles what so many sequences take, and says which tokens they begin with. */
   async prepare({ start, slots }: BranchLayout, firsts: readonly number[]): Promise<void> {
     const { model, recorder } = this;
-    const resident = await model.resident?.forRows(firsts.length);
+    const isResident = firsts.length <= model.mostResident;
+    const resident = isResident ? await model.resident?.forRows(firsts.length) : null;
     if (resident) recorder.clear(resident.exchange, 0, resident.exchange.size);
     this.kernels = resident?.kernels ?? (await this.fewKernels(firsts.length));
     firsts.forEach((first, i) => model.writeSequence(recorder, start + i * slots, [first]));
