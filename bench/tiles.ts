@@ -25,12 +25,13 @@ import {
   type MatmulRange,
   type MatmulShape,
 } from '../src/engine/matmul';
+import { plainInput, storedOutput } from '../src/engine/fragments';
 import type { MatrixUnit } from '../src/engine/gpu';
 import {
   canRun,
   extentOf,
   MATRIX_SHAPES,
-  matmulByMatrices,
+  matrixProduct,
   type MatrixShape,
 } from '../src/engine/matrices';
 import { pad8, type Precision } from '../src/engine/precision';
@@ -260,7 +261,9 @@ class MatrixBench {
     const [piece] = matrix.pieces;
     try {
       if (!isMatrixShape(shape)) return await matmul(compiler, matrix, piece, ends, shape);
-      return await matmulByMatrices(compiler, matrix, piece, ends, shape, unit!);
+      const { x, y, stride, add, step } = ends;
+      const both = { input: plainInput(x), output: storedOutput(y, stride, add), step };
+      return await matrixProduct(compiler, 'matrices', matrix, piece, both, shape, unit!);
     } catch (error) {
       console.error(nameOf(shape), error);
       return null;

@@ -1,12 +1,14 @@
-// y[t][r] = sum_c x[t][c] * w[r][c], added to y where ADD: many rows on GPUs whose subgroups multiply small
-// matrices at once (tensor cores). x: f32 [T][8 * BLOCKS]; y: f32 [T][Y_STRIDE], rows [ROW_OFFSET, ROW_OFFSET + ROWS) of w are here.
-// A workgroup owns TILE_ROWS rows of w for TILE_TOKENS tokens and walks along the columns in slabs of DEPTH
+// Products of a matrix with many rows of activations, or the few of a batch, on GPUs whose subgroups multiply small
+// matrices at once (tensor cores). An input_*.wgsl says what is multiplied, an output_*.wgsl which two rows of the
+// matrix make a pair and what becomes of their products.
+// A workgroup owns TILE_ROWS rows of w, in pairs, for TILE_TOKENS tokens and walks along the columns in slabs of DEPTH
 // blocks of 8, which it brings as f16 into workgroup memory. A subgroup owns OWN_TOKENS by OWN_ROWS of the
 // products of MATRIX_M tokens and MATRIX_N rows, MATRIX_K columns at a time. Where a problem has few tiles, PARTS
 // subgroups share the columns of every slab. Sums in f32.
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> step: Step;
+@group(0) @binding(8) var<uniform> step: Step;
+
+/// With NORM, the sum of squares of the columns that input8 gave last.
+var<private> square: f32;
 
 const TILE_ROWS = ROW_SUBGROUPS * OWN_ROWS * MATRIX_N;
 const TILE_TOKENS = TOKEN_SUBGROUPS * OWN_TOKENS * MATRIX_M;
@@ -36,24 +38,49 @@ const X_LOADS = TILE_TOKENS * DEPTH;
 const W_TURNS = (W_LOADS + LANES - 1u) / LANES;
 const X_TURNS = (X_LOADS + LANES - 1u) / LANES;
 
-/// What an invocation has loaded of a slab.
+/// What an invocation has loaded of a slab, and with NORM the sums of squares of its tokens so far.
 struct Slab {
   w: array<Fetched, W_TURNS>,
   x: array<mat2x4f, X_TURNS>,
+  squares: array<f32, X_TURNS>,
 }
+
+/// With NORM: by load of x its sum of squares, then by token the factor of its products.
+var<workgroup> squares: array<f32, select(1u, X_LOADS, NORM)>;
+var<workgroup> factors: array<f32, select(1u, TILE_TOKENS, NORM)>;
 
 /// Loads of w are dealt out from the first invocation on, loads of x from the last one.
 fn fetch(slab: ptr<function, Slab>, first_row: u32, first_token: u32, first_block: u32, lane: u32) {
   for (var turn = 0u; turn < W_TURNS; turn++) {
     let load = turn * LANES + lane;
     let block = min(first_block + load % DEPTH, BLOCKS - 1u);
-    if (load < W_LOADS) { (*slab).w[turn] = fetch8(min(first_row + load / DEPTH, ROWS - 1u), block); }
+    if (load < W_LOADS) {
+      let row = first_row + load / DEPTH;
+      (*slab).w[turn] = fetch8(pair_rows(min(row / 2u, PAIR_COUNT - 1u))[row % 2u], block);
+    }
   }
   for (var turn = 0u; turn < X_TURNS; turn++) {
     let load = turn * LANES + LANES - 1u - lane;
-    let block = min(first_block + load % DEPTH, BLOCKS - 1u);
-    let at = (min(first_token + load / DEPTH, step.count - 1u) * BLOCKS + block) * 2u;
-    if (load < X_LOADS) { (*slab).x[turn] = mat2x4f(x[at], x[at + 1u]); }
+    let block = first_block + load % DEPTH;
+    if (load < X_LOADS) {
+      let token = min(first_token + load / DEPTH, step.count - 1u);
+      (*slab).x[turn] = input8(token, min(block, BLOCKS - 1u));
+      if (NORM && block < BLOCKS) { (*slab).squares[turn] += square; }
+    }
+  }
+}
+
+/// The factor of RMSNorm for each token.
+fn find_factors(slab: ptr<function, Slab>, lane: u32) {
+  for (var turn = 0u; turn < X_TURNS; turn++) {
+    let load = turn * LANES + LANES - 1u - lane;
+    if (load < X_LOADS) { squares[load] = (*slab).squares[turn]; }
+  }
+  workgroupBarrier();
+  for (var t = lane; t < TILE_TOKENS; t += LANES) {
+    var sum = 0.0;
+    for (var i = 0u; i < DEPTH; i++) { sum += squares[t * DEPTH + i]; }
+    factors[t] = inverseSqrt(sum / f32(WIDTH) + EPS);
   }
 }
 
@@ -93,21 +120,22 @@ fn unpack(slab: ptr<function, Slab>, first_block: u32, lane: u32) {
   }
 }
 
-/// Adds up a matrix of sums of each subgroup and its parts: of its OWN_ROWS by OWN_TOKENS the one at (i, j).
+/// What becomes of a matrix of sums of each subgroup, its parts added up: of its OWN_ROWS by OWN_TOKENS the one at (i, j).
 fn finish(sums: Sums, i: u32, j: u32, first_row: u32, first_token: u32, lane: u32, subgroup: u32) {
   let meeting = bufferView<array<f32>>(&memory, 0);
   subgroupMatrixStore<row_major>(meeting, subgroup * SUMS, sums, MATRIX_N);
   workgroupBarrier();
-  for (var e = lane; e < TILE_SUBGROUPS * SUMS; e += LANES) {
-    var sum = meeting[e];
-    for (var p = 1u; p < PARTS; p++) { sum += meeting[p * TILE_SUBGROUPS * SUMS + e]; }
-    let owner = e / SUMS;
-    let r = first_row + (owner % ROW_SUBGROUPS * OWN_ROWS + i) * MATRIX_N + e % MATRIX_N;
-    let t = first_token + (owner / ROW_SUBGROUPS * OWN_TOKENS + j) * MATRIX_M + e % SUMS / MATRIX_N;
-    if (r < ROWS && t < step.count) {
-      let at = t * Y_STRIDE + ROW_OFFSET + r;
-      if (ADD) { y[at] += sum; } else { y[at] = sum; }
+  for (var e = lane * 2u; e < TILE_SUBGROUPS * SUMS; e += LANES * 2u) {
+    var product = vec2f(meeting[e], meeting[e + 1u]);
+    for (var p = 1u; p < PARTS; p++) {
+      let at = p * TILE_SUBGROUPS * SUMS + e;
+      product += vec2f(meeting[at], meeting[at + 1u]);
     }
+    let owner = e / SUMS;
+    let row = first_row + (owner % ROW_SUBGROUPS * OWN_ROWS + i) * MATRIX_N + e % MATRIX_N;
+    let token = (owner / ROW_SUBGROUPS * OWN_TOKENS + j) * MATRIX_M + e % SUMS / MATRIX_N;
+    if (NORM) { product *= factors[token]; }
+    if (row / 2u < PAIR_COUNT && first_token + token < step.count) { emit(first_token + token, row / 2u, product); }
   }
   workgroupBarrier();
 }
@@ -140,5 +168,6 @@ fn main(
     }
     workgroupBarrier();
   }
+  if (NORM) { find_factors(&slab, lane); }
   finish(sums_OWN_ROW_OWN_TOKEN, OWN_ROW, OWN_TOKEN, first_row, first_token, lane, subgroup);
 }

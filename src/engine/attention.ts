@@ -6,7 +6,7 @@ import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
 import type { Constants, Kernel, KernelCompiler } from './kernel';
-import type { Fragment } from './products';
+import type { Fragment } from './fragments';
 import attendSource from '../../shaders/attend.wgsl';
 import attendSplitSource from '../../shaders/attend_split.wgsl';
 import attendSplitSubgroupSource from '../../shaders/attend_split_subgroup.wgsl';

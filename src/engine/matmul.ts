@@ -3,7 +3,7 @@
  * tiles, by how many rows the matrix and the pass have.
  */
 import { read, uniformStep, write } from './kernel';
-import type { Constants, Kernel, KernelCompiler } from './kernel';
+import type { Kernel, KernelCompiler } from './kernel';
 import { weightBindings, weightSource } from './formats';
 import type { Matrix, Piece } from './weights';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
@@ -105,57 +105,24 @@ export interface MatmulEnds {
   step: GPUBuffer;
 }
 
-/** A kernel that makes a product tile by tile. */
-interface TiledKernel {
-  label: string;
-  directives?: string;
-  source: string;
-  constants: Constants;
-  /** What a workgroup makes of it. */
-  tile: { rows: number; tokens: number };
-}
-
-/** y = W x, or y += W x, for one piece of W; for passes of [least, most] rows. */
-export function product(
+/** y = W x, or y += W x, for one piece of W in tiles of a shape; for passes of [least, most] rows. */
+export function matmul(
   compiler: KernelCompiler,
   matrix: Matrix,
   piece: Piece,
   { x, y, stride, add, step }: MatmulEnds,
+  shape: MatmulShape,
   [least, most]: [number, number] = [1, Infinity],
-  { source, constants, tile, ...kernel }: TiledKernel,
 ): Promise<Kernel> {
   return compiler.compile({
-    ...kernel,
-    source: [weightSource(matrix.dtype), stepSource, source],
+    label: 'matmul',
+    source: [weightSource(matrix.dtype), stepSource, matmulTileSource],
     constants: {
       BLOCKS: matrix.cols / 8,
       ROWS: piece.rows,
       ROW_OFFSET: piece.rowOffset,
       Y_STRIDE: stride,
       ADD: add,
-      ...constants,
-    },
-    bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
-    workgroups: ({ count }) =>
-      count < least || count > most
-        ? [0, 0, 0]
-        : [Math.ceil(piece.rows / tile.rows), Math.ceil(count / tile.tokens), 1],
-  });
-}
-
-/** The same in tiles of a shape. */
-export function matmul(
-  compiler: KernelCompiler,
-  matrix: Matrix,
-  piece: Piece,
-  ends: MatmulEnds,
-  shape: MatmulShape,
-  range?: [number, number],
-): Promise<Kernel> {
-  return product(compiler, matrix, piece, ends, range, {
-    label: 'matmul',
-    source: matmulTileSource,
-    constants: {
       TILE_ROWS: shape.rows,
       TILE_TOKENS: shape.tokens,
       OWN_ROWS: shape.ownRows,
@@ -164,7 +131,11 @@ export function matmul(
       PARTS: shape.parts,
       PREFETCH: shape.prefetch,
     },
-    tile: shape,
+    bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
+    workgroups: ({ count }) =>
+      count < least || count > most
+        ? [0, 0, 0]
+        : [Math.ceil(piece.rows / shape.rows), Math.ceil(count / shape.tokens), 1],
   });
 }
 

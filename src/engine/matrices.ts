@@ -3,9 +3,10 @@
  * at once (tensor cores; matmul_matrix.wgsl): what such a GPU offers, and how a product is shared out.
  * Weights and activations become f16 for it, sums stay f32: about as near as weights in int8 are to those they came from.
  */
+import { productSpec, type Ends } from './fragments';
 import type { MatrixUnit } from './gpu';
 import type { Kernel, KernelCompiler } from './kernel';
-import { product, rangesOf, type MatmulEnds, type Ranged } from './matmul';
+import { rangesOf, type Ranged } from './matmul';
 import type { Matrix, Piece } from './weights';
 import matmulMatrixSource from '../../shaders/matmul_matrix.wgsl';
 
@@ -121,33 +122,38 @@ function unrolled(source: string, { ownRows, ownTokens }: MatrixShape): string {
   return repeated(lines, /OWN_TOKEN(?!S)/, ownTokens).join('\n');
 }
 
-/** y = W x, or y += W x, for one piece of W, by matrices of a subgroup; for passes of [least, most] rows. */
-export function matmulByMatrices(
+/** output(W input(x)) for one piece of W; for passes of [least, most] rows. */
+export function matrixProduct(
   compiler: KernelCompiler,
+  label: string,
   matrix: Matrix,
   piece: Piece,
-  ends: MatmulEnds,
+  ends: Ends,
   shape: MatrixShape,
   unit: MatrixUnit,
-  range?: [number, number],
+  [least, most]: [number, number] = [1, Infinity],
 ): Promise<Kernel> {
-  const { rows, tokens } = extentOf(shape, unit);
-  return product(compiler, matrix, piece, ends, range, {
-    label: 'matmul by matrices',
-    directives: DIRECTIVES,
-    source: unrolled(matmulMatrixSource, shape),
-    constants: {
-      ROW_SUBGROUPS: shape.rowSubgroups,
-      TOKEN_SUBGROUPS: shape.tokenSubgroups,
-      OWN_ROWS: shape.ownRows,
-      OWN_TOKENS: shape.ownTokens,
-      PARTS: shape.parts,
-      DEPTH: shape.depth,
-      MATRIX_M: unit.tokens,
-      MATRIX_N: unit.rows,
-      MATRIX_K: unit.columns,
-      SUBGROUP_LANES: unit.lanes,
-    },
-    tile: { rows, tokens },
+  const tile = extentOf(shape, unit);
+  return compiler.compile({
+    ...productSpec(label, matrix, piece, ends, {
+      directives: DIRECTIVES,
+      source: unrolled(matmulMatrixSource, shape),
+      constants: {
+        ROW_SUBGROUPS: shape.rowSubgroups,
+        TOKEN_SUBGROUPS: shape.tokenSubgroups,
+        OWN_ROWS: shape.ownRows,
+        OWN_TOKENS: shape.ownTokens,
+        PARTS: shape.parts,
+        DEPTH: shape.depth,
+        MATRIX_M: unit.tokens,
+        MATRIX_N: unit.rows,
+        MATRIX_K: unit.columns,
+        SUBGROUP_LANES: unit.lanes,
+      },
+    }),
+    workgroups: ({ count }) =>
+      count < least || count > most
+        ? [0, 0, 0]
+        : [Math.ceil(piece.rows / tile.rows), Math.ceil(count / tile.tokens), 1],
   });
 }

@@ -2,7 +2,7 @@
 import type { ModelConfig } from '../model/config';
 import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range } from './kernel';
 import { pad8 } from './precision';
-import type { Fragment } from './products';
+import type { Fragment } from './fragments';
 import inputNormSource from '../../shaders/input_norm.wgsl';
 import rmsnormSource from '../../shaders/rmsnorm.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -25,10 +25,15 @@ export function norm(
 }
 
 /** The same in front of a product with one row or a few. */
-export function normedInput(h: GPUBuffer, weight: Range, oneRow = false): Fragment {
+export function normedInput(
+  { hiddenSize: D, rmsNormEps }: ModelConfig,
+  h: GPUBuffer,
+  weight: Range,
+  oneRow = false,
+): Fragment {
   return {
     source: [inputNormSource],
-    constants: { NORM: true, ONE_ROW: oneRow },
+    constants: { NORM: true, WIDTH: D, EPS: { f32: rmsNormEps }, ONE_ROW: oneRow },
     bindings: [read(2, h), read(3, weight)],
   };
 }

@@ -6,20 +6,13 @@
 import type { ModelConfig } from '../model/config';
 import type { Activations } from './activations';
 import { Attention } from './attention';
+import { plainInput, storedOutput, type Fragment } from './fragments';
 import type { KvCache } from './cache';
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler, KernelSet, Range } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import {
-  matvecShapes,
-  plainInput,
-  Products,
-  storedOutput,
-  type Fragment,
-  type MatvecShapes,
-  type Tiling,
-} from './products';
+import { matvecShapes, Products, type MatvecShapes, type Tiling } from './products';
 import { FEW_ROWS, joined, same, type Stage } from './stage';
 import { Vocabulary } from './vocabulary';
 import type { Matrix } from './weights';
@@ -66,7 +59,7 @@ export class Operations {
     const subgroups = set !== 'workgroup';
     const { device } = compiler;
     const { isSoftware } = this;
-    this.products = new Products(compiler, config, step, set, matvecShapes(set, matvec), tiling);
+    this.products = new Products(compiler, step, set, matvecShapes(set, matvec), tiling);
     this.attention = new Attention(device, compiler, config, cache, step, rotation, subgroups);
     this.vocabulary = new Vocabulary(device, compiler, this.products, config, step, isSoftware);
   }
@@ -92,7 +85,7 @@ export class Operations {
     const unfused = joined(stages);
     if (!this.isFused(matrix)) return unfused;
     const output = attention.projected(layer, qkv);
-    const input = normedInput(hidden, weight);
+    const input = normedInput(this.config, hidden, weight);
     const batch = async () => [
       ...joined(stages.slice(0, 2)).many,
       await attention.emitted(output, matrix.rows),
@@ -158,7 +151,7 @@ export class Operations {
     const product = this.product(matrix, normed, gateUp, 2 * F, false);
     const unfused = joined(await Promise.all([norm, product, this.glu(gateUp, activated)]));
     if (!isWhole) return unfused;
-    const input = normedInput(hidden, weight);
+    const input = normedInput(this.config, hidden, weight);
     return this.fused('gate and up', matrix, () => input, output, unfused.many);
   }
 
@@ -194,7 +187,7 @@ export class Operations {
     const compile = (rows: number) => this.products.fused(label, matrix, input(rows), output, rows);
     const few = (rows: number) => {
       if (this.products.isTiled(rows)) return batch();
-      return compile(Math.min(rows, FEW_ROWS));
+      return compile(rows);
     };
     return { one: await compile(1), few, many };
   }

@@ -4,30 +4,22 @@
  * the product (norm, RoPE, GLU, residual) is part of the kernel. Many rows: the product alone, or a
  * few at a time where the GPU is a CPU.
  */
-import type { ModelConfig } from '../model/config';
-import { read, uniformStep, USUAL_SUBGROUP, write } from './kernel';
-import type { Binding, Constants, Kernel, KernelCompiler, KernelSet } from './kernel';
+import { plainInput, productSpec, storedOutput, type Ends, type Fragment } from './fragments';
 import type { MatrixUnit } from './gpu';
+import { USUAL_SUBGROUP } from './kernel';
+import type { Kernel, KernelCompiler, KernelSet } from './kernel';
 import { matmul, matmulRanges, type MatmulShape } from './matmul';
-import { matmulByMatrices, matrixRanges } from './matrices';
-import { weightBindings, weightSource } from './formats';
+import { matrixProduct, matrixRanges } from './matrices';
+import { FEW_ROWS, MOST_ROWS } from './stage';
 import type { Matrix, Piece } from './weights';
-import inputPlainSource from '../../shaders/input_plain.wgsl';
 import matvecSource from '../../shaders/matvec.wgsl';
 import matvecSoftwareSource from '../../shaders/matvec_software.wgsl';
 import matvecSubgroupSource from '../../shaders/matvec_subgroup.wgsl';
-import outputStoreSource from '../../shaders/output_store.wgsl';
-import stepSource from '../../shaders/step.wgsl';
 
-/** WGSL text with the constants and buffers that it needs: what a product reads or what it makes. */
-export interface Fragment {
-  source: string[];
-  constants: Constants;
-  bindings: Binding[];
-}
-
-/** From so many rows of branches on, products in tiles, or by matrices, are faster; at most FEW_ROWS + 1. */
-const TILED_ROWS = { tiles: 9, matrices: 3 };
+/** From so many rows of branches on, products in tiles are faster; at most FEW_ROWS + 1. */
+const TILED_ROWS = 9;
+/** From so many on they are by matrices of a subgroup, where there are any. */
+const MATRIX_ROWS = 3;
 
 /** Products in tiles: each default is what is fast. */
 export interface Tiling {
@@ -87,7 +79,6 @@ const MATVEC_SOURCES: Record<KernelSet, string> = {
 /** Compiles products for one model. */
 export class Products {
   private readonly compiler: KernelCompiler;
-  private readonly config: ModelConfig;
   private readonly step: GPUBuffer;
   private readonly set: KernelSet;
   private readonly shapes: MatvecShapes;
@@ -97,14 +88,12 @@ export class Products {
 
   constructor(
     compiler: KernelCompiler,
-    config: ModelConfig,
     step: GPUBuffer,
     set: KernelSet,
     shapes: MatvecShapes,
     tiling: Tiling = {},
   ) {
     this.compiler = compiler;
-    this.config = config;
     this.step = step;
     this.set = set;
     this.shapes = shapes;
@@ -114,8 +103,8 @@ export class Products {
 
   /** Whether so many rows of branches take plain products in tiles, rather than fused ones. */
   isTiled(rows: number): boolean {
-    const usual = this.unit ? TILED_ROWS.matrices : TILED_ROWS.tiles;
-    return this.set !== 'software' && rows >= (this.tiling.tiledRows ?? usual);
+    if (this.set === 'software' || this.unit) return false;
+    return rows >= (this.tiling.tiledRows ?? TILED_ROWS);
   }
 
   /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
@@ -126,8 +115,12 @@ export class Products {
     output: Fragment,
     rows = 1,
   ): Promise<Kernel[]> {
+    const ends = { input, output, step: this.step };
+    if (rows >= MATRIX_ROWS && this.unit) return this.byMatrices(label, matrix, ends, MOST_ROWS);
     return Promise.all(
-      matrix.pieces.map((piece) => this.matvec(label, matrix, piece, input, output, rows)),
+      matrix.pieces.map((piece) =>
+        this.matvec(label, matrix, piece, ends, Math.min(rows, FEW_ROWS)),
+      ),
     );
   }
 
@@ -139,17 +132,37 @@ export class Products {
     stride: number,
     add: boolean,
   ): Promise<Kernel[]> {
-    const ends = { x, y, stride, add, step: this.step };
-    const { compiler, unit } = this;
+    const { compiler, step } = this;
+    if (this.unit) {
+      const ends = { input: plainInput(x), output: storedOutput(y, stride, add), step };
+      return this.byMatrices('matmul', matrix, ends);
+    }
+    const ends = { x, y, stride, add, step };
     return Promise.all(
       matrix.pieces.flatMap((piece) =>
-        unit
-          ? matrixRanges(piece.rows, unit, compiler.device).map(({ shape, range }) =>
-              matmulByMatrices(compiler, matrix, piece, ends, shape, unit, range),
-            )
-          : matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
-              matmul(compiler, matrix, piece, ends, shape, range),
-            ),
+        matmulRanges(piece.rows, this.tiling.matmul).map(({ shape, range }) =>
+          matmul(compiler, matrix, piece, ends, shape, range),
+        ),
+      ),
+    );
+  }
+
+  /** For at most `most` rows. */
+  private byMatrices(
+    label: string,
+    matrix: Matrix,
+    ends: Ends,
+    most = Infinity,
+  ): Promise<Kernel[]> {
+    const { compiler } = this;
+    const unit = this.unit!;
+    return Promise.all(
+      matrix.pieces.flatMap((piece) =>
+        matrixRanges(piece.rows, unit, compiler.device)
+          .filter(({ range: [least] }) => least <= most)
+          .map(({ shape, range }) =>
+            matrixProduct(compiler, label, matrix, piece, ends, shape, unit, range),
+          ),
       ),
     );
   }
@@ -158,64 +171,29 @@ export class Products {
     label: string,
     matrix: Matrix,
     piece: Piece,
-    input: Fragment,
-    output: Fragment,
+    ends: Ends,
     tokens: number,
   ): Promise<Kernel> {
     const { lanes, units, pairs, depth } = tokens === 1 ? this.shapes.one : this.shapes.few;
     const turns = Math.ceil(matrix.cols / 8 / USUAL_SUBGROUP);
-    const pairCount = Math.ceil(piece.rows / 2);
     return this.compiler.compile({
-      label,
-      directives: this.set === 'workgroup' ? undefined : 'enable subgroups;\nrequires subgroup_id;',
-      source: [
-        weightSource(matrix.dtype),
-        stepSource,
-        ...input.source,
-        ...output.source,
-        MATVEC_SOURCES[this.set],
-      ],
-      constants: {
-        NORM: false,
-        WIDTH: this.config.hiddenSize,
-        EPS: { f32: this.config.rmsNormEps },
-        BLOCKS: matrix.cols / 8,
-        ROWS: piece.rows,
-        ROW_OFFSET: piece.rowOffset,
-        PAIR_COUNT: pairCount,
-        TOKENS: tokens,
-        LANES: lanes,
-        UNITS: units,
-        PAIRS: pairs,
-        DEPTH: Math.min(depth, turns),
-        ...input.constants,
-        ...output.constants,
-      },
-      bindings: [
-        ...weightBindings(piece),
-        ...input.bindings,
-        ...output.bindings,
-        uniformStep(8, this.step),
-      ],
+      ...productSpec(label, matrix, piece, ends, {
+        directives:
+          this.set === 'workgroup' ? undefined : 'enable subgroups;\nrequires subgroup_id;',
+        source: MATVEC_SOURCES[this.set],
+        constants: {
+          TOKENS: tokens,
+          LANES: lanes,
+          UNITS: units,
+          PAIRS: pairs,
+          DEPTH: Math.min(depth, turns),
+        },
+      }),
       workgroups: ({ count }) => [
-        Math.ceil(pairCount / (units * pairs)),
+        Math.ceil(piece.rows / 2 / (units * pairs)),
         Math.ceil(count / tokens),
         1,
       ],
     });
   }
-}
-
-/** Rows of activations as they are. matvec_software.wgsl reads them itself. */
-export function plainInput(x: GPUBuffer, isSoftware: boolean): Fragment {
-  return { source: isSoftware ? [] : [inputPlainSource], constants: {}, bindings: [read(2, x)] };
-}
-
-/** y = product, or y += product, as the end of a product. */
-export function storedOutput(y: GPUBuffer, stride: number, add: boolean): Fragment {
-  return {
-    source: [outputStoreSource],
-    constants: { Y_STRIDE: stride, ADD: add },
-    bindings: [write(4, y)],
-  };
 }

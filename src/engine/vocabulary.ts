@@ -4,7 +4,8 @@ import type { Activations } from './activations';
 import { read, uniformStep, write, type Kernel, type KernelCompiler, type Range } from './kernel';
 import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
-import { plainInput, storedOutput, type Products } from './products';
+import { plainInput, storedOutput } from './fragments';
+import type { Products } from './products';
 import { FEW_ROWS, same, type Stage } from './stage';
 import { weightBindings, weightSource } from './formats';
 import type { Matrix } from './weights';
@@ -85,7 +86,13 @@ export class Vocabulary {
     const store = storedOutput(logits, stride, false);
     if (!this.isSoftware) {
       const product = (rows: number, oneRow: boolean) =>
-        this.products.fused('head', matrix, normedInput(hidden, weight, oneRow), store, rows);
+        this.products.fused(
+          'head',
+          matrix,
+          normedInput(this.config, hidden, weight, oneRow),
+          store,
+          rows,
+        );
       const batch = async () => [
         await norm(this.compiler, this.config, this.step, { h: hidden, weight, x: normed }),
         ...(await this.products.plain(matrix, normed, logits, stride, false)),
