@@ -92,12 +92,17 @@ export function canRun(shape: MatrixShape, unit: MatrixUnit, { limits }: GPUDevi
   );
 }
 
-/** The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones, by rows of the pass. */
+/**
+ * The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones, by rows of the pass;
+ * `asked` for all of them where it is given.
+ */
 export function matrixRanges(
   rows: number,
   unit: MatrixUnit,
   device: GPUDevice,
+  asked?: MatrixShape,
 ): Ranged<MatrixShape>[] {
+  if (asked) return [{ shape: asked, range: [1, Infinity] }];
   const possible = TILES.filter(({ shape }) => canRun(shape, unit, device));
   return rangesOf(BUCKETS, (tokens) => {
     const isBusy = ({ shape, busy }: MatrixTile) => {

@@ -9,7 +9,7 @@ import type { MatrixUnit } from './gpu';
 import { USUAL_SUBGROUP } from './kernel';
 import type { Kernel, KernelCompiler, KernelSet } from './kernel';
 import { matmul, matmulRanges, type MatmulShape } from './matmul';
-import { matrixProduct, matrixRanges } from './matrices';
+import { matrixProduct, matrixRanges, type MatrixShape } from './matrices';
 import { FEW_ROWS, MOST_ROWS } from './stage';
 import type { Matrix, Piece } from './weights';
 import matvecSource from '../../shaders/matvec.wgsl';
@@ -27,8 +27,8 @@ export interface Tiling {
   matmul?: MatmulShape;
   /** Rows of branches from which on their products are in tiles: 2 to FEW_ROWS + 1. */
   tiledRows?: number;
-  /** Tiles by matrices of a subgroup (matrices.ts), where the device has them. */
-  matrices?: boolean;
+  /** Tiles by matrices of a subgroup (matrices.ts), where the device has them; a shape: for all of them. */
+  matrices?: boolean | MatrixShape;
 }
 
 /** How matvec*.wgsl shares out a matrix; any numbers are right, they differ in speed. */
@@ -156,9 +156,10 @@ export class Products {
   ): Promise<Kernel[]> {
     const { compiler } = this;
     const unit = this.unit!;
+    const asked = typeof this.tiling.matrices === 'object' ? this.tiling.matrices : undefined;
     return Promise.all(
       matrix.pieces.flatMap((piece) =>
-        matrixRanges(piece.rows, unit, compiler.device)
+        matrixRanges(piece.rows, unit, compiler.device, asked)
           .filter(({ range: [least] }) => least <= most)
           .map(({ shape, range }) =>
             matrixProduct(compiler, label, matrix, piece, ends, shape, unit, range),

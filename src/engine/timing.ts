@@ -9,6 +9,8 @@ import type { Model } from './model';
 const STEPS = 16;
 /** New tokens that are run to time products of many rows. */
 const PROMPT_TOKENS = 256;
+/** First tokens of sequences that are decoded together to see whether they can be. */
+const SEQUENCES = [7, 17, 27, 37];
 /** A device that has waited is slow at first: each shape is worked with for at least so long. */
 const MEASURE_MS = 30;
 /** How much the logits may differ, as a share of their length; those of a prompt may have activations in f16. */
@@ -40,6 +42,31 @@ export async function decodeTime(
   } finally {
     forward.dispose();
   }
+}
+
+/** Whether logits of a few sequences together are near those expected, of the same model with other kernels. */
+export async function isNearTogether(
+  gpu: Gpu,
+  models: readonly [Model, Model],
+  cache: KvCache,
+  config: ModelConfig,
+): Promise<boolean> {
+  const found: Float32Array[] = [];
+  for (const model of models) {
+    const forward = new Forward(gpu, model, cache, config);
+    const layout = { from: 0, start: 0, count: SEQUENCES.length, slots: 2 };
+    try {
+      await forward.together.prepare(
+        layout,
+        SEQUENCES.map((id) => id % config.vocabSize),
+      );
+      await forward.together.decode(layout, 0, 1);
+      found.push(await forward.readLogits());
+    } finally {
+      forward.dispose();
+    }
+  }
+  return isClose(found[1], found[0], PROMPT_TOLERANCE);
 }
 
 /** Of a prompt; null where the logits after it are not near those expected. */

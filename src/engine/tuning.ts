@@ -12,7 +12,7 @@ import type { Model } from './model';
 import type { MatvecShape } from './products';
 import type { Resident } from './resident';
 import type { ResidentShape } from './residentPlan';
-import { decodeTime, promptTime } from './timing';
+import { decodeTime, isNearTogether, promptTime } from './timing';
 
 /** What is found out. */
 export interface Tuning {
@@ -127,8 +127,8 @@ export async function fastest(
 }
 
 /**
- * A model whose products of many rows go by matrices of a subgroup if it is faster and its logits are near
- * those of the usual one, which is then disposed; else the usual one. The cache must be empty, and is so afterwards.
+ * A model whose products of many rows go by matrices of a subgroup if it is faster and its logits, of a prompt and
+ * of a few sequences, are near those of the usual one, which is then disposed; else the usual one. The cache must be empty, and is so afterwards.
  */
 export async function withMatrices(
   gpu: Gpu,
@@ -141,7 +141,9 @@ export async function withMatrices(
   if (!model) return usual;
   const { logits, ms } = (await promptTime(gpu, usual, cache, config, null))!;
   const measured = await promptTime(gpu, model, cache, config, logits);
-  const isBetter = measured !== null && measured.ms < ms * (1 - WORTH);
+  const isFaster = measured !== null && measured.ms < ms * (1 - WORTH);
+  const isNear = () => isNearTogether(gpu, [usual, model], cache, config).catch(() => false);
+  const isBetter = isFaster && (await isNear());
   (isBetter ? usual : model).dispose();
   return isBetter ? model : usual;
 }

@@ -3,18 +3,10 @@
  * that have them, and everywhere with a stand-in for the multiplication; their WGSL by Dawn's backend that runs nothing.
  */
 import assert from 'node:assert/strict';
+import { Engine } from '../../src/engine/engine';
 import { Gpu, type MatrixUnit } from '../../src/engine/gpu';
-import { dispatch, KernelCompiler, write } from '../../src/engine/kernel';
-import { normedInput } from '../../src/engine/norm';
-import { layerWeights } from '../../src/engine/parameters';
-import { pad8 } from '../../src/engine/precision';
-import { matvecShapes, Products } from '../../src/engine/products';
-import { Readback } from '../../src/engine/readback';
-import { seededRandom } from '../../src/engine/sample';
-import { WeightLoader } from '../../src/engine/weights';
-import outputGluSource from '../../shaders/output_glu.wgsl';
 import { relativeError } from '../compare';
-import { normal, randomSource } from '../random-source';
+import { randomSource } from '../random-source';
 import { TINY } from './tiny';
 import {
   canRun,
@@ -103,7 +95,8 @@ describe('matrices of a subgroup', function () {
       });
       standIn(device);
       const matrixUnit = { ...UNITS[1], lanes: adapter.info.subgroupMaxSize! };
-      like = { device, matrixUnit, assertHealthy: () => {} } as unknown as Gpu;
+      const fields = { device, matrixUnit, info: gpu.info };
+      like = Object.assign(Object.create(Gpu.prototype), fields) as Gpu;
     });
     after(() => like?.device.destroy());
 
@@ -112,71 +105,28 @@ describe('matrices of a subgroup', function () {
       for (const shape of STAND_IN_SHAPES) await checkAll(like, shape, like.matrixUnit!);
     });
 
-    it('norm before, GLU after, as the usual kernel makes them', async function () {
+    it('a model: prompt and branches as with the usual kernels', async function () {
       if (!like) return this.skip();
-      const { device, matrixUnit } = like;
-      const tokens = 11;
-      const source = randomSource(TINY, 'BF16', 3);
-      const { config } = source;
-      const weights = new WeightLoader(device, source, {
-        maxPieceBytes: 1e9,
-        precision: 'own',
-        isWhole: true,
-      });
-      const { gateUp, mlpNorm } = await layerWeights(weights, 0, true);
-      const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-      const buffer = (size: number, kind = GPUBufferUsage.STORAGE) =>
-        device.createBuffer({ size, usage: usage | kind });
-      const step = buffer(20, GPUBufferUsage.UNIFORM);
-      device.queue.writeBuffer(step, 0, new Uint32Array([0, tokens, 0, 0, 0]));
-      const hidden = buffer(tokens * pad8(config.hiddenSize) * 4);
-      const random = seededRandom(7);
-      device.queue.writeBuffer(
-        hidden,
-        0,
-        Float32Array.from({ length: hidden.size / 4 }, () => 3 * normal(random)),
-      );
-      const stride = pad8(config.intermediateSize);
-      const input = normedInput(config, hidden, mlpNorm);
-      const readback = new Readback(device);
-      const made: Float32Array[] = [];
-      for (const isByMatrices of [false, true]) {
-        const y = buffer(tokens * stride * 4);
-        const output = {
-          source: [outputGluSource],
-          constants: { Y_STRIDE: stride },
-          bindings: [write(4, y)],
-        };
-        const compiler = new KernelCompiler(device);
-        const kernels = isByMatrices
-          ? [
-              await matrixProduct(
-                compiler,
-                'fused',
-                gateUp,
-                gateUp.pieces[0],
-                { input, output, step },
-                STAND_IN_SHAPES[0],
-                matrixUnit!,
-              ),
-            ]
-          : await new Products(compiler, step, 'subgroup', matvecShapes('subgroup')).fused(
-              'usual',
-              gateUp,
-              input,
-              output,
-              3,
-            );
-        const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        for (const kernel of kernels) dispatch(pass, kernel, { count: tokens, end: tokens });
-        pass.end();
-        made.push(new Float32Array(await readback.submit(encoder, [{ buffer: y, size: y.size }])));
-      }
-      const error = relativeError(made[1], made[0]);
-      assert.ok(error < 2e-3, `relative error ${error}`);
-      readback.dispose();
-      weights.dispose();
+      const prompt = Array.from({ length: 21 }, (_, i) => (i * 7) % 61);
+      const run = async (on: Gpu, matrices?: MatrixShape) => {
+        const source = randomSource(TINY, 'BF16', 11, 0.15);
+        const options = { contextTokens: 64, chunkTokens: 24, kernelSet: 'subgroup' } as const;
+        const engine = await Engine.load(on, source, { ...options, matrices });
+        try {
+          await engine.prefill(prompt);
+          const logits = await engine.readLogits();
+          const steps: number[][] = [];
+          for await (const ids of engine.branch(4, 6)) steps.push(ids);
+          return { logits, steps };
+        } finally {
+          engine.dispose();
+        }
+      };
+      const usual = await run(gpu);
+      const found = await run(like, STAND_IN_SHAPES[0]);
+      const error = relativeError(found.logits, usual.logits);
+      assert.ok(error < 5e-3 && error > 1e-7, `logits differ by ${error}`);
+      assert.deepEqual(found.steps, usual.steps);
     });
   });
 
