@@ -4,10 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { Engine } from '../../src/engine/engine';
+import { plainInput, storedOutput } from '../../src/engine/fragments';
 import { Gpu, type MatrixUnit } from '../../src/engine/gpu';
-import { relativeError } from '../compare';
-import { randomSource } from '../random-source';
-import { TINY } from './tiny';
 import {
   canRun,
   MATRIX_SHAPES,
@@ -15,9 +13,11 @@ import {
   matrixRanges,
   type MatrixShape,
 } from '../../src/engine/matrices';
-import { plainInput, storedOutput } from '../../src/engine/fragments';
+import { relativeError } from '../compare';
+import { randomSource } from '../random-source';
 import { errorOf, titleOf, type Compile, type Product } from './product';
 import { standIn } from './stand-in';
+import { TINY } from './tiny';
 
 /** Of NVIDIA, AMD and Intel. */
 const UNITS: readonly MatrixUnit[] = [
@@ -49,10 +49,16 @@ function product(shape: MatrixShape, unit: MatrixUnit): Compile {
   };
 }
 
-/** Dawn's entry object crashes if it is collected. */
-let instance: GPU | null = null;
+/** Dawn's entry objects: it crashes if one is collected. */
+const instances: GPU[] = [];
 
-let standInInstance: GPU | null = null;
+/** An adapter of Dawn's for its experiments. */
+async function openAdapter(...flags: string[]): Promise<GPUAdapter | null> {
+  const { create } = await import('webgpu');
+  const instance = create([FLAGS, ...flags]);
+  instances.push(instance);
+  return instance.requestAdapter();
+}
 
 async function checkAll(gpu: Gpu, shape: MatrixShape, unit: MatrixUnit): Promise<void> {
   for (const one of PRODUCTS) {
@@ -81,9 +87,7 @@ describe('matrices of a subgroup', function () {
     let like: Gpu | null = null;
     before(async () => {
       const features = ['shader-f16', 'subgroups'] as const;
-      const { create } = await import('webgpu');
-      standInInstance = create([FLAGS]);
-      const adapter = await standInInstance.requestAdapter();
+      const adapter = await openAdapter();
       if (!adapter || !features.every((name) => adapter.features.has(name))) return;
       const { maxComputeInvocationsPerWorkgroup: lanes } = adapter.limits;
       const device = await adapter.requestDevice({
@@ -131,10 +135,8 @@ describe('matrices of a subgroup', function () {
   });
 
   it('is WGSL that Dawn takes, whatever the unit', async () => {
-    const { create } = await import('webgpu');
     const features = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
-    instance = create(['backend=null', FLAGS]);
-    const adapter = await instance.requestAdapter();
+    const adapter = await openAdapter('backend=null');
     const device = await adapter!.requestDevice({ requiredFeatures: features as GPUFeatureName[] });
     const modules: GPUShaderModule[] = [];
     const createModule = device.createShaderModule.bind(device);
@@ -151,8 +153,9 @@ describe('matrices of a subgroup', function () {
       }
     }
     assert.equal(modules.length, UNITS.length * MATRIX_SHAPES.length);
-    for (const module of modules)
+    for (const module of modules) {
       assert.deepEqual([...(await module.getCompilationInfo()).messages], []);
+    }
     device.destroy();
   });
 
