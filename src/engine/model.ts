@@ -24,10 +24,10 @@ export interface LayerStages {
   rest: Stage[];
 }
 
-/** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
 /** More sequences than so many are faster by matrices of a subgroup, and need no further kernels (docs/LOG.md). */
 const RESIDENT_ROWS_BESIDE_MATRICES = 2;
 
+/** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
 export class Model {
   readonly layers: LayerStages[] = [];
   /** By target of a cyclic group: makes the group's input about what the target gets. */

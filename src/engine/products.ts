@@ -2,7 +2,7 @@
  * Products of weight matrices with rows of activations: which shader, with which constants.
  * One to a few rows: the matrix is read once by many subgroups, and what stands before and after
  * the product (norm, RoPE, GLU, residual) is part of the kernel. Many rows: the product alone, or a
- * few at a time where the GPU is a CPU.
+ * few at a time where the GPU is a CPU. Where subgroups multiply matrices, they do so for three rows and more.
  */
 import { plainInput, productSpec, storedOutput, type Ends, type Fragment } from './fragments';
 import type { MatrixUnit } from './gpu';
