@@ -24,7 +24,7 @@ bash steps.sh evaluate "$run/out"
 
 [ -f "$run/ngram.jsonl" ] || python3 ngram.py .work/part1.jsonl.xz,.work/part2.jsonl.xz,.work/part3.jsonl.xz "$heldout" "$tokenizer" "$run/ngram.jsonl"
 (cd .. && python3 training/score.py "training/$heldout" "training/$run/out/new/completions.jsonl" "training/$run/out/alone/completions.jsonl" "training/$run/ngram.jsonl")
-python3 pilot.py "$run/rows" "$heldout" "$tokenizer" "$run/out/pilot.jsonl" 40 600
+[ -f "$run/out/pilot.jsonl" ] || python3 pilot.py "$run/rows" "$heldout" "$tokenizer" "$run/out/pilot.jsonl" 40 600
 
 cp "$tokenizer" "$run/out/"
 python3 export.py assemble "$run/out" "$model"
