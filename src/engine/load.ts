@@ -8,12 +8,20 @@ import { cacheBytes, loadPlans, snapshotBudget } from './memory';
 import { bindableBytes, type KernelSet } from './kernel';
 import { Model } from './model';
 import type { KernelChoice } from './operations';
-import { matvecShapes, type MatvecShapes, type Tiling } from './products';
+import { matvecShapes, type MatvecShape, type MatvecShapes, type Tiling } from './products';
 import { Resident } from './resident';
 import type { ResidentShape } from './residentPlan';
 import { Snapshots } from './snapshots';
 import { FEW_ROWS } from './stage';
-import { allowed, fastest, fastestResident, tuningKey, withMatrices, type Tunings } from './tuning';
+import {
+  allowed,
+  fastest,
+  fastestResident,
+  tuningKey,
+  withMatrices,
+  type Tuning,
+  type Tunings,
+} from './tuning';
 
 export interface EngineOptions extends Tiling {
   /** Most tokens the cache holds; default: the model's maxPositions, at most 4096. */
@@ -63,6 +71,46 @@ export interface EngineParts extends Built {
   loadMs: number;
 }
 
+/** A model that was built as usual, and what others of it are built from. */
+interface Tunable {
+  gpu: Gpu;
+  built: Built;
+  config: ModelConfig;
+  kernels: KernelChoice;
+  chunkTokens: number;
+  signal?: AbortSignal;
+}
+
+/** The fastest model of those tried in its place, and what makes it so. */
+async function tune(usual: Tunable): Promise<{ model: Model; tuning: Tuning }> {
+  const { gpu, built, config, kernels, chunkTokens, signal } = usual;
+  const { cache, weights, compiler } = built;
+  const shape = matvecShapes(kernels.set, kernels.matvec).one;
+  const build = (one: MatvecShape, matrices = kernels.matrices) => {
+    const choice = { ...kernels, matvec: { ...kernels.matvec, one }, matrices };
+    return Model.build(compiler, config, cache, weights, chunkTokens, choice);
+  };
+  const first = { model: built.model, shape };
+  const tuned = await fastest(gpu, cache, config, first, (one) => build(one), signal);
+  const model = await withMatrices(gpu, cache, config, tuned.model, () => build(tuned.shape, true));
+  const resident = gpu.info.software
+    ? null
+    : await fastestResident(gpu, cache, config, model, (one) =>
+        residentOf(built, config, model, one),
+      );
+  return { model, tuning: { matvec: tuned.shape, resident, matrices: model !== tuned.model } };
+}
+
+function residentOf(
+  { compiler, cache, weights }: Built,
+  config: ModelConfig,
+  model: Model,
+  shape: ResidentShape,
+  mostReads?: number,
+): Promise<Resident | null> {
+  return Resident.build(compiler, config, cache, weights, model, shape, mostReads);
+}
+
 /** Puts the weights on the device and compiles every kernel. */
 export async function loadParts(
   gpu: Gpu,
@@ -99,30 +147,15 @@ export async function loadParts(
   });
   const { plan, cache, weights } = built;
   let { model } = built;
-  const buildResident = (shape: ResidentShape, mostReads?: number) =>
-    Resident.build(built.compiler, config, cache, weights, model, shape, mostReads);
   if (tunings && !known) {
     // Should a driver not survive it, the next load has a shape and does not try again.
     await tunings.write(key, { matvec: usual, resident: null, matrices: false });
-    const build = (choice: KernelChoice) =>
-      Model.build(built.compiler, config, cache, weights, chunkTokens, choice);
-    const tuned = await fastest(
-      ...([gpu, cache, config, { model, shape: usual }] as const),
-      (one) => build({ ...kernels, matvec: { ...options.matvec, one } }),
-      options.signal,
-    );
-    const matvec = { ...options.matvec, one: tuned.shape };
-    model = await withMatrices(gpu, cache, config, tuned.model, () =>
-      build({ ...kernels, matvec, matrices: true }),
-    );
-    const matrices = model !== tuned.model;
-    const resident = info.software
-      ? null
-      : await fastestResident(gpu, cache, config, model, buildResident);
-    await tunings.write(key, { matvec: tuned.shape, resident, matrices });
+    const tuned = await tune({ gpu, built, config, kernels, chunkTokens, signal: options.signal });
+    ({ model } = tuned);
+    await tunings.write(key, tuned.tuning);
   }
   const wanted: EngineOptions['resident'] | null = options.resident ?? known?.resident;
-  if (wanted) model.resident = await buildResident(wanted, wanted.mostReads);
+  if (wanted) model.resident = await residentOf(built, config, model, wanted, wanted.mostReads);
   const loadMs = performance.now() - begin;
   const leftBytes =
     availableBytes === null

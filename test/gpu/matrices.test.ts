@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { Engine } from '../../src/engine/engine';
 import { plainInput, storedOutput } from '../../src/engine/fragments';
 import { Gpu, type MatrixUnit } from '../../src/engine/gpu';
+import { loadParts } from '../../src/engine/load';
 import {
   canRun,
   MATRIX_SHAPES,
@@ -13,6 +14,9 @@ import {
   matrixRanges,
   type MatrixShape,
 } from '../../src/engine/matrices';
+import { Model } from '../../src/engine/model';
+import { isNearTogether } from '../../src/engine/timing';
+import type { ModelConfig } from '../../src/model/config';
 import { relativeError } from '../compare';
 import { randomSource } from '../random-source';
 import { errorOf, titleOf, type Compile, type Product } from './product';
@@ -131,6 +135,24 @@ describe('matrices of a subgroup', function () {
       const error = relativeError(found.logits, usual.logits);
       assert.ok(error < 5e-3 && error > 1e-7, `logits differ by ${error}`);
       assert.deepEqual(found.steps, usual.steps);
+    });
+
+    it('tuning tells sequences that are near from those that are not', async function () {
+      if (!like) return this.skip();
+      const source = randomSource(TINY, 'BF16', 11, 0.15);
+      const options = { contextTokens: 64, chunkTokens: 24, kernelSet: 'subgroup' } as const;
+      const parts = await loadParts(like, source, options);
+      const { compiler, config, cache, weights, model } = parts;
+      const isNear = async (of: ModelConfig) => {
+        const kernels = { set: 'subgroup', matrices: STAND_IN_SHAPES[0] } as const;
+        const other = await Model.build(compiler, of, cache, weights, 24, kernels);
+        const result = await isNearTogether(like!, [model, other], cache, config);
+        other.dispose();
+        return result;
+      };
+      assert.equal(await isNear(config), true);
+      assert.equal(await isNear({ ...config, rmsNormEps: 1 }), false);
+      for (const part of [parts.snapshots, model, cache, weights]) part.dispose();
     });
   });
 
