@@ -7,7 +7,8 @@
  * also the time of a step of so many alternatives, and its ratio to a token alone. With `--tuned` the
  * products are shared out as the engine finds out to be fastest; `--few 64,2,1,1` says lanes, units,
  * pairs and depth of those for alternatives, `--tiled-rows 4` from how many on they are in tiles, `--tile`
- * which tiles all those take, as the benchmark "tiles" names them.
+ * which tiles all those take, as the benchmark "tiles" names them. With `--matrices` products of many rows go by
+ * matrices of a subgroup, whether that is faster or not.
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';

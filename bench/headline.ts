@@ -4,7 +4,7 @@
  * Budgets, ascending, are named by how many sequences of the standard transformer they hold; ratios are to its
  * best rate with that budget or a smaller one. A batch has at most
  * `mostTogether` sequences (64); where a layout could hold more, `isFull` is 0. With `--tuned` products
- * are shared out as the engine finds out to be fastest, and up to eight sequences may decode in one dispatch.
+ * are shared out as the engine finds out to be fastest, and a few sequences may decode in one dispatch.
  */
 import { parseArgs } from 'node:util';
 import { Engine } from '../src/engine/engine';

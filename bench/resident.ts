@@ -2,7 +2,8 @@
  * `resident`: a token of one sequence, or of `--rows` branches of one, in one dispatch (ResidentShape),
  * beside the usual kernels, by how it is shared out, the fastest first. A row whose logits are not those
  * of the usual kernels, or that gets stuck as a device does not run so many workgroups at once, says so.
- * The weights are loaded once.
+ * The weights are loaded once. With `--matrices` more than two branches go by matrices of a subgroup, which are then the usual
+ * kernels.
  */
 import { parseArgs } from 'node:util';
 import { Forward } from '../src/engine/forward';
@@ -40,7 +41,7 @@ export async function resident(args: string[]): Promise<void> {
       precision,
       contextTokens: context + Math.max(...counts) * (steps + 1),
       kernelSet: 'subgroup',
-      ...(values.matrices ? { matrices: true, tiledRows: 2 } : {}),
+      matrices: values.matrices,
     });
     const bytes = parts.weights.sizeBytes;
     const usual = new Map<number, Measured>();
@@ -49,6 +50,7 @@ export async function resident(args: string[]): Promise<void> {
       if (shape && !built) continue;
       parts.model.resident = built;
       for (const count of counts) {
+        if (built && count > parts.model.mostResident) continue;
         if (count > 1 && built && !(await built.forRows(count))) continue;
         const { stepMs, logits, isStuck } = await measure(parts, context, count, steps);
         if (!shape) usual.set(count, { stepMs, logits, isStuck });

@@ -22,7 +22,6 @@ import {
   MATMUL_SHAPES,
   matmulRanges,
   type MatmulEnds,
-  type MatmulRange,
   type MatmulShape,
 } from '../src/engine/matmul';
 import { plainInput, storedOutput } from '../src/engine/fragments';
@@ -37,6 +36,7 @@ import {
 import { pad8, type Precision } from '../src/engine/precision';
 import { Readback } from '../src/engine/readback';
 import { seededRandom } from '../src/engine/sample';
+import { groupsOf, type Ranged } from '../src/engine/tiles';
 import { weightBindings, weightSource } from '../src/engine/formats';
 import { WeightLoader, type Matrix } from '../src/engine/weights';
 import { relativeError } from '../test/compare';
@@ -170,7 +170,7 @@ export async function tiles(args: string[]): Promise<void> {
           rows.push({
             ...{ ...names, matrix: kind, rows: matrix.rows, cols: matrix.cols, tokens: count },
             tile: nameOf(shape),
-            groups: groupsOf(shape, unit, matrix.rows, count),
+            groups: countOf(shape, unit, matrix.rows, count),
             us: us === null ? null : round(us),
             tflops: us === null ? null : round((2 * matrix.rows * matrix.cols * count) / us / 1e6),
             verdict: us === null ? (kernel ? 'WRONG' : 'DOES NOT COMPILE') : '',
@@ -210,9 +210,9 @@ function nameOf(shape: AnyShape): string {
   return isMatrixShape(shape) ? `m${Object.values(shape).join()}` : tileName(shape);
 }
 
-function groupsOf(shape: AnyShape, unit: MatrixUnit | null, rows: number, tokens: number): number {
-  const tile = isMatrixShape(shape) ? extentOf(shape, unit!) : shape;
-  return Math.ceil(rows / tile.rows) * Math.ceil(tokens / tile.tokens);
+function countOf(shape: AnyShape, unit: MatrixUnit | null, rows: number, tokens: number): number {
+  const [x, y] = groupsOf(isMatrixShape(shape) ? extentOf(shape, unit!) : shape, rows, tokens);
+  return x * y;
 }
 
 /** One matrix with random rows to multiply. */
@@ -336,7 +336,7 @@ class MatrixBench {
 function bestOf(rows: Row[], matrixRows: number, count: number): Row {
   const right = rows.filter(({ tokens, us }) => tokens === count && us !== null);
   right.sort((a, b) => Number(a.us) - Number(b.us));
-  const isFor = ({ range: [least, most] }: MatmulRange) => least <= count && count <= most;
+  const isFor = ({ range: [least, most] }: Ranged<MatmulShape>) => least <= count && count <= most;
   const { shape } = matmulRanges(matrixRows).find(isFor)!;
   const chosen = right.find(({ tile }) => tile === tileName(shape));
   const [{ matrix, precision, cols }] = rows;

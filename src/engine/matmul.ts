@@ -5,6 +5,7 @@
 import { read, uniformStep, write } from './kernel';
 import type { Kernel, KernelCompiler } from './kernel';
 import { weightBindings, weightSource } from './formats';
+import { fitsDevice, groupsWithin, rangesOf, type Ranged, type Tile } from './tiles';
 import type { Matrix, Piece } from './weights';
 import matmulTileSource from '../../shaders/matmul_tile.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -27,23 +28,17 @@ export interface MatmulShape {
   prefetch: boolean;
 }
 
-/** A shape, and how many workgroups of it a product must have for it to keep a GPU busy. */
-interface Tile {
-  shape: MatmulShape;
-  busy: number;
-}
-
 /**
  * From the largest tile to the smallest. A large one loads less for each multiply-add; of a small one
  * there are more, for a problem that would leave processors idle. Chosen by `bench tiles` on an H100
  * (docs/LOG.md). All fit the 16 KiB that every device has.
  */
-const TILES: readonly Tile[] = [
-  { shape: tile(64, 64, 8, 8, 2, 1), busy: 500 },
-  { shape: tile(32, 64, 4, 8, 4, 2), busy: 200 },
-  { shape: tile(32, 32, 8, 4, 8, 8), busy: 200 },
-  { shape: tile(32, 16, 4, 4, 8, 8), busy: 100 },
-  { shape: tile(32, 8, 4, 4, 8, 8), busy: 1 },
+const TILES: readonly Tile<MatmulShape>[] = [
+  tile([64, 64, 8, 8, 2, 1], 500),
+  tile([32, 64, 4, 8, 4, 2], 200),
+  tile([32, 32, 8, 4, 8, 8], 200),
+  tile([32, 16, 4, 4, 8, 8], 100),
+  tile([32, 8, 4, 4, 8, 8], 1),
 ];
 
 /** The shapes that products take. */
@@ -53,14 +48,18 @@ export const MATMUL_SHAPES: readonly MatmulShape[] = TILES.map(({ shape }) => sh
 const BUCKETS = [16, 64, 256, 512];
 
 function tile(
-  rows: number,
-  tokens: number,
-  ownRows: number,
-  ownTokens: number,
-  depth: number,
-  parts: number,
-): MatmulShape {
-  return { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: true };
+  [rows, tokens, ownRows, ownTokens, depth, parts]: [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ],
+  busy: number,
+): Tile<MatmulShape> {
+  const shape = { rows, tokens, ownRows, ownTokens, depth, parts, prefetch: true };
+  return { shape, extent: shape, busy };
 }
 
 /** Invocations of a workgroup. */
@@ -77,20 +76,8 @@ export function workgroupBytes(shape: MatmulShape): number {
 }
 
 /** Whether a device can run a shape. */
-export function fits(shape: MatmulShape, { limits }: GPUDevice): boolean {
-  return (
-    workgroupBytes(shape) <= limits.maxComputeWorkgroupStorageSize &&
-    lanesOf(shape) <= limits.maxComputeInvocationsPerWorkgroup &&
-    lanesOf(shape) <= limits.maxComputeWorkgroupSizeX
-  );
-}
-
-/** The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones. */
-export function matmulShape(rows: number, tokens: number): MatmulShape {
-  const isBusy = ({ shape, busy }: Tile) =>
-    Math.ceil(rows / shape.rows) * Math.ceil(tokens / shape.tokens) >= busy &&
-    tokens > shape.tokens / 2;
-  return TILES.find(isBusy)?.shape ?? MATMUL_SHAPES.at(-1)!;
+export function fits(shape: MatmulShape, device: GPUDevice): boolean {
+  return fitsDevice(lanesOf(shape), workgroupBytes(shape), device);
 }
 
 /** What a product reads and makes. */
@@ -112,7 +99,7 @@ export function matmul(
   piece: Piece,
   { x, y, stride, add, step }: MatmulEnds,
   shape: MatmulShape,
-  [least, most]: [number, number] = [1, Infinity],
+  range: [number, number] = [1, Infinity],
 ): Promise<Kernel> {
   return compiler.compile({
     label: 'matmul',
@@ -132,38 +119,11 @@ export function matmul(
       PREFETCH: shape.prefetch,
     },
     bindings: [...weightBindings(piece), read(2, x), write(3, y), uniformStep(4, step)],
-    workgroups: ({ count }) =>
-      count < least || count > most
-        ? [0, 0, 0]
-        : [Math.ceil(piece.rows / shape.rows), Math.ceil(count / shape.tokens), 1],
+    workgroups: groupsWithin(shape, piece.rows, range),
   });
 }
 
-/** A shape, and for how many rows of a pass: [least, most]. */
-export interface Ranged<Shape> {
-  shape: Shape;
-  range: [number, number];
-}
-export type MatmulRange = Ranged<MatmulShape>;
-
 /** Which shapes a matrix takes, by rows of the pass; `asked` for all of them where it is given. */
-export function matmulRanges(rows: number, asked?: MatmulShape): MatmulRange[] {
-  if (asked) return [{ shape: asked, range: [1, Infinity] }];
-  return rangesOf(BUCKETS, (tokens) => matmulShape(rows, tokens));
-}
-
-/** A pass of at most so many rows as a bucket says takes what is chosen for so many; the last one's, all others. */
-export function rangesOf<Shape>(
-  buckets: readonly number[],
-  choose: (tokens: number) => Shape,
-): Ranged<Shape>[] {
-  const ranges: Ranged<Shape>[] = [];
-  for (const [i, most] of buckets.entries()) {
-    const shape = choose(most);
-    const last = ranges.at(-1);
-    const end = i === buckets.length - 1 ? Infinity : most;
-    if (last?.shape === shape) last.range[1] = end;
-    else ranges.push({ shape, range: [last ? last.range[1] + 1 : 1, end] });
-  }
-  return ranges;
+export function matmulRanges(rows: number, asked?: MatmulShape): Ranged<MatmulShape>[] {
+  return asked ? [{ shape: asked, range: [1, Infinity] }] : rangesOf(TILES, BUCKETS, rows);
 }

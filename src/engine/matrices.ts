@@ -6,7 +6,7 @@
 import { productSpec, type Ends } from './fragments';
 import type { MatrixUnit } from './gpu';
 import type { Kernel, KernelCompiler } from './kernel';
-import { rangesOf, type Ranged } from './matmul';
+import { fitsDevice, groupsWithin, rangesOf, type Ranged } from './tiles';
 import type { Matrix, Piece } from './weights';
 import matmulMatrixSource from '../../shaders/matmul_matrix.wgsl';
 
@@ -31,14 +31,8 @@ export interface MatrixShape {
   depth: number;
 }
 
-/** A shape, and how many workgroups of it a product must have for it to keep a GPU busy. */
-interface MatrixTile {
-  shape: MatrixShape;
-  busy: number;
-}
-
-/** From the largest tile to the smallest, as with tiles of other products; by `bench tiles` on an H100 (docs/LOG.md). */
-const TILES: readonly MatrixTile[] = [
+/** From the largest tile to the smallest, with how many of its workgroups keep a GPU busy (tiles.ts); by `bench tiles` on an H100 (docs/LOG.md). */
+const TILES: readonly { shape: MatrixShape; busy: number }[] = [
   { shape: tile([2, 2], [4, 4], 1, 4), busy: 300 },
   { shape: tile([2, 2], [4, 2], 1, 4), busy: 400 },
   { shape: tile([2, 2], [2, 2], 2, 8), busy: 200 },
@@ -84,20 +78,12 @@ function matrixBytes(shape: MatrixShape, unit: MatrixUnit): number {
 }
 
 /** Whether a device can run a shape. */
-export function canRun(shape: MatrixShape, unit: MatrixUnit, { limits }: GPUDevice): boolean {
-  const { lanes } = extentOf(shape, unit);
-  return (
-    (shape.depth * 8) % (unit.columns * shape.parts) === 0 &&
-    matrixBytes(shape, unit) <= limits.maxComputeWorkgroupStorageSize &&
-    lanes <= limits.maxComputeInvocationsPerWorkgroup &&
-    lanes <= limits.maxComputeWorkgroupSizeX
-  );
+export function canRun(shape: MatrixShape, unit: MatrixUnit, device: GPUDevice): boolean {
+  const isWhole = (shape.depth * 8) % (unit.columns * shape.parts) === 0;
+  return isWhole && fitsDevice(extentOf(shape, unit).lanes, matrixBytes(shape, unit), device);
 }
 
-/**
- * The largest tiles that keep a GPU busy and are not mostly empty, or the smallest ones, by rows of the pass;
- * `asked` for all of them where it is given.
- */
+/** Which shapes a matrix takes, by rows of the pass; `asked` for all of them where it is given. */
 export function matrixRanges(
   rows: number,
   unit: MatrixUnit,
@@ -106,15 +92,8 @@ export function matrixRanges(
 ): Ranged<MatrixShape>[] {
   if (asked) return [{ shape: asked, range: [1, Infinity] }];
   const possible = TILES.filter(({ shape }) => canRun(shape, unit, device));
-  return rangesOf(BUCKETS, (tokens) => {
-    const isBusy = ({ shape, busy }: MatrixTile) => {
-      const extent = extentOf(shape, unit);
-      const groups = Math.ceil(rows / extent.rows) * Math.ceil(tokens / extent.tokens);
-      return groups >= busy && tokens > extent.tokens / 2;
-    };
-    const { shape } = possible.find(isBusy) ?? possible.at(-1)!;
-    return shape;
-  });
+  const tiles = possible.map((one) => ({ ...one, extent: extentOf(one.shape, unit) }));
+  return rangesOf(tiles, BUCKETS, rows);
 }
 
 /** WGSL with the lines for one matrix of a subgroup repeated for each that it owns. */
@@ -138,9 +117,8 @@ export function matrixProduct(
   ends: Ends,
   shape: MatrixShape,
   unit: MatrixUnit,
-  [least, most]: [number, number] = [1, Infinity],
+  range: [number, number] = [1, Infinity],
 ): Promise<Kernel> {
-  const tile = extentOf(shape, unit);
   return compiler.compile({
     ...productSpec(label, matrix, piece, ends, {
       directives: DIRECTIVES,
@@ -158,9 +136,6 @@ export function matrixProduct(
         SUBGROUP_LANES: unit.lanes,
       },
     }),
-    workgroups: ({ count }) =>
-      count < least || count > most
-        ? [0, 0, 0]
-        : [Math.ceil(piece.rows / tile.rows), Math.ceil(count / tile.tokens), 1],
+    workgroups: groupsWithin(extentOf(shape, unit), piece.rows, range),
   });
 }

@@ -107,7 +107,7 @@ export class Products {
     return rows >= (this.tiling.tiledRows ?? TILED_ROWS);
   }
 
-  /** output(W input(x)) for any number of rows, `rows` of them, at most FEW_ROWS, together. */
+  /** output(W input(x)) for any number of rows, `rows` of them together: at most FEW_ROWS, or MOST_ROWS by matrices. */
   fused(
     label: string,
     matrix: Matrix,

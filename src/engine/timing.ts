@@ -24,74 +24,69 @@ interface Timed {
 }
 
 /** Of a token; null where the logits after the first are not those expected. */
-export async function decodeTime(
+export function decodeTime(
   gpu: Gpu,
   model: Model,
   cache: KvCache,
   config: ModelConfig,
   expected: Float32Array | null,
 ): Promise<Timed | null> {
-  const forward = new Forward(gpu, model, cache, config);
   const steps = Math.min(STEPS, cache.capacity);
-  try {
+  return runWith(new Forward(gpu, model, cache, config), async (forward) => {
     forward.writeSequence(0, [0]);
     await forward.decode(0, 1);
     const logits = await forward.readLogits();
     if (expected && !isClose(logits, expected, TOLERANCE)) return null;
     return { logits, ms: (await leastTime(() => forward.decode(0, steps))) / steps };
-  } finally {
-    forward.dispose();
-  }
+  });
 }
 
-/** Whether logits of a few sequences together are near those expected, of the same model with other kernels. */
+/** Whether logits of a few sequences together are near those of the same model with other kernels. */
 export async function isNearTogether(
   gpu: Gpu,
   models: readonly [Model, Model],
   cache: KvCache,
   config: ModelConfig,
 ): Promise<boolean> {
-  const found: Float32Array[] = [];
-  for (const model of models) {
-    const forward = new Forward(gpu, model, cache, config);
-    const layout = { from: 0, start: 0, count: SEQUENCES.length, slots: 2 };
-    try {
-      await forward.together.prepare(
-        layout,
-        SEQUENCES.map((id) => id % config.vocabSize),
-      );
+  const firsts = SEQUENCES.map((id) => id % config.vocabSize);
+  const layout = { from: 0, start: 0, count: firsts.length, slots: 2 };
+  const logits = (model: Model) =>
+    runWith(new Forward(gpu, model, cache, config), async (forward) => {
+      await forward.together.prepare(layout, firsts);
       await forward.together.decode(layout, 0, 1);
-      found.push(await forward.readLogits());
-    } finally {
-      forward.dispose();
-    }
-  }
-  return isClose(found[1], found[0], PROMPT_TOLERANCE);
+      return forward.readLogits();
+    });
+  const [one, other] = models;
+  return isClose(await logits(other), await logits(one), PROMPT_TOLERANCE);
 }
 
 /** Of a prompt; null where the logits after it are not near those expected. */
-export async function promptTime(
+export function promptTime(
   gpu: Gpu,
   model: Model,
   cache: KvCache,
   config: ModelConfig,
   expected: Float32Array | null,
 ): Promise<Timed | null> {
-  const forward = new Forward(gpu, model, cache, config);
   const count = Math.min(PROMPT_TOKENS, model.chunkTokens, cache.capacity);
   const ids = Array.from({ length: count }, (_, i) => (i * 7919) % config.vocabSize);
   const options = { output: 'logits', passes: 2, tolerance: 0, isExactWelcome: false } as const;
-  const run = async () => {
-    cache.crop(0);
-    await forward.run(ids, options);
-  };
-  try {
+  return runWith(new Forward(gpu, model, cache, config), async (forward) => {
+    const run = async () => {
+      await forward.run(ids, options);
+      cache.crop(0);
+    };
     await run();
     const logits = await forward.readLogits();
     if (expected && !isClose(logits, expected, PROMPT_TOLERANCE)) return null;
     return { logits, ms: await leastTime(run) };
+  });
+}
+
+async function runWith<T>(forward: Forward, work: (forward: Forward) => Promise<T>): Promise<T> {
+  try {
+    return await work(forward);
   } finally {
-    cache.crop(0);
     forward.dispose();
   }
 }

@@ -6,7 +6,7 @@ import { norm, normedInput } from './norm';
 import { pad8 } from './precision';
 import { plainInput, storedOutput } from './fragments';
 import type { Products } from './products';
-import { FEW_ROWS, same, type Stage } from './stage';
+import { same, type Stage } from './stage';
 import { weightBindings, weightSource } from './formats';
 import type { Matrix } from './weights';
 import advanceSource from '../../shaders/advance.wgsl';
@@ -112,11 +112,7 @@ export class Vocabulary {
     const normOf = (oneRow: boolean) => norm(this.compiler, this.config, this.step, rows, oneRow);
     return {
       one: [await normOf(true), ...(await product(1)), ...last],
-      few: async (count) => [
-        await normOf(false),
-        ...(await product(Math.min(count, FEW_ROWS))),
-        ...every,
-      ],
+      few: async (count) => [await normOf(false), ...(await product(count)), ...every],
       many: [],
     };
   }

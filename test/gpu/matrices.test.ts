@@ -23,7 +23,7 @@ import { errorOf, titleOf, type Compile, type Product } from './product';
 import { standIn } from './stand-in';
 import { TINY } from './tiny';
 
-/** Of NVIDIA, AMD and Intel. */
+/** As NVIDIA's, and one with less of everything. */
 const UNITS: readonly MatrixUnit[] = [
   { tokens: 16, rows: 16, columns: 16, lanes: 32 },
   { tokens: 8, rows: 16, columns: 16, lanes: 16 },
@@ -181,7 +181,7 @@ describe('matrices of a subgroup', function () {
     device.destroy();
   });
 
-  it('has one shape for every number of tokens, that any device can run', () => {
+  it('has one shape for every number of tokens, that this device can run', () => {
     for (const unit of UNITS) {
       for (const rows of [1, 61, 512, 2048, 32000]) {
         const ranges = matrixRanges(rows, unit, gpu.device);
