@@ -30,8 +30,13 @@ const X_BEGIN = TILE_ROWS * PITCH;
 /// From one matrix of rows, or of tokens, to the next, in columns.
 const W_MATRIX = MATRIX_N * PITCH * 8u;
 const X_MATRIX = MATRIX_M * PITCH * 8u;
-/// The slab: rows of w, then tokens, [PITCH][8] f16 each. At the end, a matrix of sums of each subgroup.
-var<workgroup> memory: buffer<max(16u * PITCH * (TILE_ROWS + TILE_TOKENS), 4u * SUBGROUPS * SUMS)>;
+/// The slab: rows of w, then tokens, [PITCH][8] f16 each. At the end, a matrix of sums of each subgroup. Behind that, with
+/// NORM, by load of x its sum of squares, then by token the factor of its products. Nothing else is in workgroup
+/// memory, where it could put this at an address that is no multiple of 16: a GPU loads matrices from the one before.
+const MATRICES = max(16u * PITCH * (TILE_ROWS + TILE_TOKENS), 4u * SUBGROUPS * SUMS);
+const SQUARES = MATRICES / 4u;
+const FACTORS = SQUARES + X_LOADS;
+var<workgroup> memory: buffer<select(MATRICES, 4u * (FACTORS + TILE_TOKENS), NORM)>;
 
 const W_LOADS = TILE_ROWS * DEPTH;
 const X_LOADS = TILE_TOKENS * DEPTH;
@@ -44,10 +49,6 @@ struct Slab {
   x: array<mat2x4f, X_TURNS>,
   squares: array<f32, X_TURNS>,
 }
-
-/// With NORM: by load of x its sum of squares, then by token the factor of its products.
-var<workgroup> squares: array<f32, select(1u, X_LOADS, NORM)>;
-var<workgroup> factors: array<f32, select(1u, TILE_TOKENS, NORM)>;
 
 /// Loads of w are dealt out from the first invocation on, loads of x from the last one.
 fn fetch(slab: ptr<function, Slab>, first_row: u32, first_token: u32, first_block: u32, lane: u32) {
@@ -72,15 +73,16 @@ fn fetch(slab: ptr<function, Slab>, first_row: u32, first_token: u32, first_bloc
 
 /// The factor of RMSNorm for each token.
 fn find_factors(slab: ptr<function, Slab>, lane: u32) {
+  let values = bufferView<array<f32>>(&memory, 0);
   for (var turn = 0u; turn < X_TURNS; turn++) {
     let load = turn * LANES + LANES - 1u - lane;
-    if (load < X_LOADS) { squares[load] = (*slab).squares[turn]; }
+    if (load < X_LOADS) { values[SQUARES + load] = (*slab).squares[turn]; }
   }
   workgroupBarrier();
   for (var t = lane; t < TILE_TOKENS; t += LANES) {
     var sum = 0.0;
-    for (var i = 0u; i < DEPTH; i++) { sum += squares[t * DEPTH + i]; }
-    factors[t] = inverseSqrt(sum / f32(WIDTH) + EPS);
+    for (var i = 0u; i < DEPTH; i++) { sum += values[SQUARES + t * DEPTH + i]; }
+    values[FACTORS + t] = inverseSqrt(sum / f32(WIDTH) + EPS);
   }
 }
 
@@ -134,13 +136,13 @@ fn finish(sums: Sums, i: u32, j: u32, first_row: u32, first_token: u32, lane: u3
     let owner = e / SUMS;
     let row = first_row + (owner % ROW_SUBGROUPS * OWN_ROWS + i) * MATRIX_N + e % MATRIX_N;
     let token = (owner / ROW_SUBGROUPS * OWN_TOKENS + j) * MATRIX_M + e % SUMS / MATRIX_N;
-    if (NORM) { product *= factors[token]; }
+    if (NORM) { product *= meeting[FACTORS + token]; }
     if (row / 2u < PAIR_COUNT && first_token + token < step.count) { emit(first_token + token, row / 2u, product); }
   }
   workgroupBarrier();
 }
 
-// A line that names one of the subgroup's matrices is there once for each, as in arrays they would leave the registers.
+// Lines of one of the subgroup's matrices are there once for each (src/engine/unroll.ts).
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -153,7 +155,7 @@ fn main(
   let first_column = subgroup / TILE_SUBGROUPS * PART_STEPS * MATRIX_K;
   let own_rows = subgroup % ROW_SUBGROUPS * OWN_ROWS * W_MATRIX + first_column;
   let own_tokens = X_BEGIN * 8u + subgroup / ROW_SUBGROUPS % TOKEN_SUBGROUPS * OWN_TOKENS * X_MATRIX + first_column;
-  var sums_OWN_ROW_OWN_TOKEN: Sums;
+  var sums_EACH_ROW_EACH_TOKEN: Sums;
   var slab: Slab;
   fetch(&slab, first_row, first_token, 0u, lane);
   for (var block = 0u; block < BLOCKS; block += DEPTH) {
@@ -162,12 +164,12 @@ fn main(
     // The next slab is on its way while this one is multiplied.
     fetch(&slab, first_row, first_token, block + DEPTH, lane);
     for (var column = 0u; column < PART_STEPS * MATRIX_K; column += MATRIX_K) {
-      let w_OWN_ROW = subgroupMatrixLoad<WeightRows, col_major>(halves, own_rows + OWN_ROW * W_MATRIX + column, PITCH * 8u);
-      let t_OWN_TOKEN = subgroupMatrixLoad<Tokens, row_major>(halves, own_tokens + OWN_TOKEN * X_MATRIX + column, PITCH * 8u);
-      sums_OWN_ROW_OWN_TOKEN = subgroupMatrixMultiplyAccumulate(t_OWN_TOKEN, w_OWN_ROW, sums_OWN_ROW_OWN_TOKEN);
+      let w_EACH_ROW = subgroupMatrixLoad<WeightRows, col_major>(halves, own_rows + EACH_ROW * W_MATRIX + column, PITCH * 8u);
+      let t_EACH_TOKEN = subgroupMatrixLoad<Tokens, row_major>(halves, own_tokens + EACH_TOKEN * X_MATRIX + column, PITCH * 8u);
+      sums_EACH_ROW_EACH_TOKEN = subgroupMatrixMultiplyAccumulate(t_EACH_TOKEN, w_EACH_ROW, sums_EACH_ROW_EACH_TOKEN);
     }
     workgroupBarrier();
   }
   if (NORM) { find_factors(&slab, lane); }
-  finish(sums_OWN_ROW_OWN_TOKEN, OWN_ROW, OWN_TOKEN, first_row, first_token, lane, subgroup);
+  finish(sums_EACH_ROW_EACH_TOKEN, EACH_ROW, EACH_TOKEN, first_row, first_token, lane, subgroup);
 }

@@ -7,6 +7,7 @@ import { productSpec, type Ends } from './fragments';
 import type { MatrixUnit } from './gpu';
 import type { Kernel, KernelCompiler } from './kernel';
 import { fitsDevice, groupsWithin, rangesOf, type Ranged } from './tiles';
+import { unrolled } from './unroll';
 import type { Matrix, Piece } from './weights';
 import matmulMatrixSource from '../../shaders/matmul_matrix.wgsl';
 
@@ -96,18 +97,6 @@ export function matrixRanges(
   return rangesOf(tiles, BUCKETS, rows);
 }
 
-/** WGSL with the lines for one matrix of a subgroup repeated for each that it owns. */
-function unrolled(source: string, { ownRows, ownTokens }: MatrixShape): string {
-  const repeated = (lines: string[], name: RegExp, times: number) =>
-    lines.flatMap((line) =>
-      name.test(line)
-        ? Array.from({ length: times }, (_, i) => line.replaceAll(new RegExp(name, 'g'), `${i}u`))
-        : [line],
-    );
-  const lines = repeated(source.split('\n'), /OWN_ROW(?!S)/, ownRows);
-  return repeated(lines, /OWN_TOKEN(?!S)/, ownTokens).join('\n');
-}
-
 /** output(W input(x)) for one piece of W; for passes of [least, most] rows. */
 export function matrixProduct(
   compiler: KernelCompiler,
@@ -122,7 +111,10 @@ export function matrixProduct(
   return compiler.compile({
     ...productSpec(label, matrix, piece, ends, {
       directives: DIRECTIVES,
-      source: unrolled(matmulMatrixSource, shape),
+      source: unrolled(matmulMatrixSource, {
+        EACH_ROW: shape.ownRows,
+        EACH_TOKEN: shape.ownTokens,
+      }),
       constants: {
         ROW_SUBGROUPS: shape.rowSubgroups,
         TOKEN_SUBGROUPS: shape.tokenSubgroups,
