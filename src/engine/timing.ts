@@ -23,13 +23,14 @@ interface Timed {
   ms: number;
 }
 
-/** Of a token; null where the logits after the first are not those expected. */
+/** Of a token, from `measureMs` of decoding; null where the logits after the first are not those expected. */
 export function decodeTime(
   gpu: Gpu,
   model: Model,
   cache: KvCache,
   config: ModelConfig,
   expected: Float32Array | null,
+  measureMs = MEASURE_MS,
 ): Promise<Timed | null> {
   const steps = Math.min(STEPS, cache.capacity);
   return runWith(new Forward(gpu, model, cache, config), async (forward) => {
@@ -37,7 +38,7 @@ export function decodeTime(
     await forward.decode(0, 1);
     const logits = await forward.readLogits();
     if (expected && !isClose(logits, expected, TOLERANCE)) return null;
-    return { logits, ms: (await leastTime(() => forward.decode(0, steps))) / steps };
+    return { logits, ms: (await leastTime(() => forward.decode(0, steps), measureMs)) / steps };
   });
 }
 
@@ -79,7 +80,7 @@ export function promptTime(
     await run();
     const logits = await forward.readLogits();
     if (expected && !isClose(logits, expected, PROMPT_TOLERANCE)) return null;
-    return { logits, ms: await leastTime(run) };
+    return { logits, ms: await leastTime(run, MEASURE_MS) };
   });
 }
 
@@ -91,9 +92,9 @@ async function runWith<T>(forward: Forward, work: (forward: Forward) => Promise<
   }
 }
 
-async function leastTime(work: () => Promise<unknown>): Promise<number> {
+async function leastTime(work: () => Promise<unknown>, measureMs: number): Promise<number> {
   let ms = Infinity;
-  for (const first = performance.now(); performance.now() < first + MEASURE_MS;) {
+  for (const first = performance.now(); performance.now() < first + measureMs;) {
     const begin = performance.now();
     await work();
     ms = Math.min(ms, performance.now() - begin);

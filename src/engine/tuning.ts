@@ -57,7 +57,9 @@ const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
 /** After this no further shape of the products is tried, in milliseconds. */
 const LIMIT_MS = 1000;
 /** How often the kernels of one dispatch take turns. */
-const ROUNDS = 2;
+const ROUNDS = 3;
+/** A GPU that was idle while they were compiled has slow clocks for a while: with them, a shape of few workgroups looks best. */
+const WARM_UP_MS = 400;
 /** A shape must save this share of the time: less is noise. */
 const WORTH = 0.03;
 
@@ -162,6 +164,7 @@ export async function fastestResident(
 ): Promise<ResidentShape | null> {
   const { logits } = (await decodeTime(gpu, model, cache, config, null))!;
   const kernels = await buildAll(gpu.device, shapes, build);
+  if (kernels.length > 0) await decodeTime(gpu, model, cache, config, null, WARM_UP_MS);
   const times = new Map<ResidentShape | null, number>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const [shape, kernel] of [[null, null] as const, ...kernels]) {
