@@ -1,4 +1,5 @@
-// A product of the resident kernel; KIND stands for which one, as this text is there once for each.
+// A product of the resident kernel; KIND stands for which one, as this text is there once for each. A line with EACH_ROW
+// is there once for each sequence (src/engine/unroll.ts).
 // A workgroup owns some pairs of rows of the matrix. x comes in CHUNKS_KIND chunks of columns, as workgroup memory
 // may not hold it for all sequences. A chunk's columns are cut into PARTS_KIND parts, and the
 // subgroups take the parts of the pairs in turn, DEPTH_KIND blocks of 8 columns a lane at a time. The weights of the
@@ -32,7 +33,7 @@ fn fetch_KIND(place: Place, first_pair: u32, task: u32, chunk: u32, turn_of_part
 }
 
 /// Adds the products of this lane's columns, for every sequence.
-fn dots_KIND(w: Weights_KIND, task: u32, chunk: u32, turn_of_part: u32, sum: ptr<function, array<vec2f, ROWS>>) {
+fn dots_KIND(w: Weights_KIND, task: u32, chunk: u32, turn_of_part: u32, sum: ptr<function, Sums>) {
   let begin = begin_KIND(task, turn_of_part);
   let size = min(CHUNK_KIND, BLOCKS_KIND - chunk * CHUNK_KIND);
   let end = min(task % PARTS_KIND * PART_KIND + PART_KIND, size);
@@ -41,11 +42,7 @@ fn dots_KIND(w: Weights_KIND, task: u32, chunk: u32, turn_of_part: u32, sum: ptr
     let scale = select(vec2f(0.0), w.scale[d], begin + d * lanes < end);
     let a = unpack8(w.a[d]);
     let b = unpack8(w.b[d]);
-    for (var r = 0u; r < ROWS; r++) {
-      let low = x[r * (COLUMNS / 4u) + block];
-      let high = x[r * (COLUMNS / 4u) + COLUMNS / 8u + block];
-      (*sum)[r] += vec2f(dot(a[0], low) + dot(a[1], high), dot(b[0], low) + dot(b[1], high)) * scale;
-    }
+    (*sum)[EACH_ROW] += dots(a, b, EACH_ROW, block) * scale;
   }
 }
 
@@ -61,7 +58,7 @@ fn multiply_KIND(layer: u32) {
     gather_KIND(layer, chunk);
     workgroupBarrier();
     while (task < tasks) {
-      var sum = array<vec2f, ROWS>();
+      var sum = Sums();
       let mine = task;
       for (var i = 0u; i < turns; i++) {
         let now = ahead;

@@ -24,8 +24,9 @@ export interface LayerStages {
   rest: Stage[];
 }
 
-/** More sequences than so many are faster by matrices of a subgroup, and need no further kernels (docs/LOG.md). */
-const RESIDENT_ROWS_BESIDE_MATRICES = 2;
+/** Of a model so wide, more sequences than so many are faster by matrices of a subgroup than in one dispatch (docs/LOG.md: 2048 and 512). */
+const WIDE = 1024;
+const RESIDENT_ROWS_OF_WIDE = 2;
 
 /** The kernels of a model with their buffers, for passes of at most `chunkTokens` new tokens. */
 export class Model {
@@ -82,8 +83,8 @@ export class Model {
     this.cache = cache;
     this.chunkTokens = Math.ceil(chunkTokens / FEW_ROWS) * FEW_ROWS;
     this.mostRows = Math.min(MOST_ROWS, this.chunkTokens);
-    const hasMatrices = kernels.matrices && compiler.matrixUnit;
-    this.mostResident = hasMatrices ? RESIDENT_ROWS_BESIDE_MATRICES : FEW_ROWS;
+    const isByMatrices = kernels.matrices && compiler.matrixUnit && config.hiddenSize >= WIDE;
+    this.mostResident = isByMatrices ? RESIDENT_ROWS_OF_WIDE : FEW_ROWS;
     this.hiddenRowBytes = pad8(config.hiddenSize) * 4;
     this.sequence = this.buffer('sequence', (cache.capacity + 1) * TOKEN_BYTES);
     this.hidden = this.rows('hidden', config.hiddenSize);

@@ -24,6 +24,7 @@ import {
   type Segment,
 } from './residentPlan';
 import { FEW_ROWS } from './stage';
+import { unrolled } from './unroll';
 import type { Matrix, WeightLoader } from './weights';
 import reduceSource from '../../shaders/reduce_subgroup.wgsl';
 import attendSource from '../../shaders/resident_attend.wgsl';
@@ -126,10 +127,10 @@ export class Resident {
   forRows(count: number): Promise<ResidentKernels | null> {
     const rows = 2 ** Math.ceil(Math.log2(count));
     const { compiler, shape } = this.parts;
-    // The lanes that serve a sequence are whole subgroups.
-    const { subgroupMaxSize = Infinity } = compiler.device.adapterInfo;
-    if (rows > FEW_ROWS || (shape.lanes / rows) % subgroupMaxSize !== 0)
-      return Promise.resolve(null);
+    const { subgroupMinSize = 4, subgroupMaxSize = Infinity } = compiler.device.adapterInfo;
+    // The lanes that serve a sequence are whole subgroups, and in each there is one for every sum.
+    const isWhole = (shape.lanes / rows) % subgroupMaxSize === 0;
+    if (rows > FEW_ROWS || !isWhole || subgroupMinSize < 2 * rows) return Promise.resolve(null);
     const kernels = this.few.get(rows) ?? compile(this.parts, rows, this.buffers);
     this.few.set(rows, kernels);
     return kernels;
@@ -202,7 +203,9 @@ async function compile(
         layerSource,
         attendSource,
         headSource,
-        ...KINDS.map((kind) => productSource.replaceAll('KIND', kind)),
+        ...KINDS.map((kind) =>
+          unrolled(productSource.replaceAll('KIND', kind), { EACH_ROW: rows }),
+        ),
       ],
       constants: { ...constants, QUANTIZED: isQuantized(dtype) },
       bindings: [

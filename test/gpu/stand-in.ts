@@ -39,6 +39,10 @@ export function standIn(device: GPUDevice): void {
   const create = device.createShaderModule.bind(device);
   device.createShaderModule = ({ code, ...descriptor }) => {
     if (!code.includes('subgroup_matrix')) return create({ ...descriptor, code });
+    // Beside another variable the matrices may lie where a GPU reads them wrong.
+    if (code.match(/var<workgroup>/g)?.length !== 1) {
+      throw new Error('Matrices must be all that is in workgroup memory.');
+    }
     const text = REPLACED.reduce((text, [found, by]) => text.replace(found, by), code);
     return create({ ...descriptor, code: text + LANES_OF_SUMS });
   };
