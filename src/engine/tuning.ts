@@ -58,7 +58,7 @@ const RESIDENT_CANDIDATES: readonly ResidentShape[] = [
 const LIMIT_MS = 1000;
 /** How often the kernels of one dispatch take turns. */
 const ROUNDS = 3;
-/** A GPU that was idle while they were compiled has slow clocks for a while: with them, a shape of few workgroups looks best. */
+/** A GPU that was idle, while kernels were compiled say, has slow clocks for a while: with them, other shapes look best. */
 const WARM_UP_MS = 400;
 /** A shape must save this share of the time: less is noise. */
 const WORTH = 0.03;
@@ -110,10 +110,10 @@ export async function fastest(
   build: (shape: MatvecShape) => Promise<Model>,
   signal?: AbortSignal,
 ): Promise<Tuned> {
+  const measure = (model: Model, expected: Float32Array | null, ms?: number) =>
+    decodeTime(gpu, model, cache, config, expected, ms);
+  const { logits, ms } = (await measure(usual.model, null, WARM_UP_MS))!;
   const begin = performance.now();
-  const measure = (model: Model, expected: Float32Array | null) =>
-    decodeTime(gpu, model, cache, config, expected);
-  const { logits, ms } = (await measure(usual.model, null))!;
   let best = { ...usual, ms };
   for (const shape of candidates(CANDIDATES, gpu.device)) {
     signal?.throwIfAborted();
