@@ -92,13 +92,17 @@ async function tune(usual: Tunable): Promise<{ model: Model; tuning: Tuning }> {
   };
   const first = { model: built.model, shape };
   const tuned = await fastest(gpu, cache, config, first, (one) => build(one), signal);
-  const model = await withMatrices(gpu, cache, config, tuned.model, () => build(tuned.shape, true));
+  const byMatrices = () => build(tuned.shape, true);
+  const model = kernels.matrices
+    ? tuned.model
+    : await withMatrices(gpu, cache, config, tuned.model, byMatrices);
   const resident = gpu.info.software
     ? null
     : await fastestResident(gpu, cache, config, model, (one) =>
         residentOf(built, config, model, one),
       );
-  return { model, tuning: { matvec: tuned.shape, resident, matrices: model !== tuned.model } };
+  const matrices = Boolean(kernels.matrices) || model !== tuned.model;
+  return { model, tuning: { matvec: tuned.shape, resident, matrices } };
 }
 
 function residentOf(
