@@ -32,6 +32,7 @@ import exchangeSource from '../../shaders/resident_exchange.wgsl';
 import headSource from '../../shaders/resident_head.wgsl';
 import layerSource from '../../shaders/resident_layer.wgsl';
 import productSource from '../../shaders/resident_product.wgsl';
+import sumsSource from '../../shaders/resident_sums.wgsl';
 import tablesSource from '../../shaders/resident_tables.wgsl';
 import residentSource from '../../shaders/resident.wgsl';
 import stepSource from '../../shaders/step.wgsl';
@@ -200,6 +201,7 @@ async function compile(
         exchangeSource,
         reduceSource,
         residentSource,
+        sumsSource,
         layerSource,
         attendSource,
         headSource,
