@@ -1,11 +1,11 @@
 #!/bin/bash
 # Packs llama.cpp for bench/device.sh: node-llama-cpp with its prebuilt Vulkan and CUDA libraries, in
-# parts that travel beside those of bench/pack.sh. Of the CUDA code only one GPU's stays (PTX: it is
-# compiled there at the first run).
+# parts that travel beside those of bench/pack.sh. Of the CUDA code only one GPU's stays (if that is PTX,
+# it is compiled there at the first run).
 # usage: bench/pack-llama.sh FOLDER PEER [PART_MIB [ARCH]]
 #   PEER   where node-llama-cpp is installed, of a version whose CUDA code the driver there takes: 3.14.5 for
-#          driver 580 (it has code for sm_90; later ones only PTX of a newer CUDA). The parts named vulkan hold
-#          what both need.
+#          driver 580 (it has machine code for sm_90; 3.22.1 has PTX, which that driver refuses). The parts
+#          named vulkan hold what both need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mkdir -p "$1" && cd "$1" && pwd) peer=$2 part_mib=${3:-15} arch=${4:-90}

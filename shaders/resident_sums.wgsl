@@ -29,7 +29,7 @@ fn halved1(v: vec2f, mask: u32) -> f32 {
 
 /// The sums over the subgroup's lanes: lane i of the first 2 * ROWS gets the one whose bits are i's, read backwards.
 fn sum_of_lanes(sum: Sums) -> f32 {
-  var two = vec2f(sum[0]);
+  var two = sum[0];
   if (ROWS == 2u) { two = halved2(vec4f(sum[0], sum[1]), 1u); }
   if (ROWS == 4u) { two = halved2(halved4(vec4f(sum[0], sum[1]), vec4f(sum[2], sum[3]), 1u), 2u); }
   if (ROWS == 8u) {

@@ -92,8 +92,9 @@ async function tune(usual: Tunable): Promise<{ model: Model; tuning: Tuning }> {
   };
   const first = { model: built.model, shape };
   const tuned = await fastest(gpu, cache, config, first, (one) => build(one), signal);
+  const isByMatrices = Boolean(kernels.matrices && gpu.matrixUnit);
   const byMatrices = () => build(tuned.shape, true);
-  const model = kernels.matrices
+  const model = isByMatrices
     ? tuned.model
     : await withMatrices(gpu, cache, config, tuned.model, byMatrices);
   const resident = gpu.info.software
@@ -101,7 +102,7 @@ async function tune(usual: Tunable): Promise<{ model: Model; tuning: Tuning }> {
     : await fastestResident(gpu, cache, config, model, (one) =>
         residentOf(built, config, model, one),
       );
-  const matrices = Boolean(kernels.matrices) || model !== tuned.model;
+  const matrices = isByMatrices || model !== tuned.model;
   return { model, tuning: { matvec: tuned.shape, resident, matrices } };
 }
 

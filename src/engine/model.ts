@@ -24,7 +24,10 @@ export interface LayerStages {
   rest: Stage[];
 }
 
-/** Of a model so wide, more sequences than so many are faster by matrices of a subgroup than in one dispatch (docs/LOG.md: 2048 and 512). */
+/**
+ * Of a model so wide, more sequences than so many are faster by matrices of a subgroup than in one dispatch; found
+ * with widths of 512 and 2048 (docs/LOG.md).
+ */
 const WIDE = 1024;
 const RESIDENT_ROWS_OF_WIDE = 2;
 

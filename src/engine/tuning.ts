@@ -110,8 +110,8 @@ export async function fastest(
   build: (shape: MatvecShape) => Promise<Model>,
   signal?: AbortSignal,
 ): Promise<Tuned> {
-  const measure = (model: Model, expected: Float32Array | null, ms?: number) =>
-    decodeTime(gpu, model, cache, config, expected, ms);
+  const measure = (model: Model, expected: Float32Array | null, measureMs?: number) =>
+    decodeTime(gpu, model, cache, config, expected, measureMs);
   const { logits, ms } = (await measure(usual.model, null, WARM_UP_MS))!;
   const begin = performance.now();
   let best = { ...usual, ms };
@@ -162,9 +162,9 @@ export async function fastestResident(
   build: (shape: ResidentShape) => Promise<Resident | null>,
   shapes: readonly ResidentShape[] = candidates(RESIDENT_CANDIDATES, gpu.device),
 ): Promise<ResidentShape | null> {
-  const { logits } = (await decodeTime(gpu, model, cache, config, null))!;
   const kernels = await buildAll(gpu.device, shapes, build);
-  if (kernels.length > 0) await decodeTime(gpu, model, cache, config, null, WARM_UP_MS);
+  if (kernels.length === 0) return null;
+  const { logits } = (await decodeTime(gpu, model, cache, config, null, WARM_UP_MS))!;
   const times = new Map<ResidentShape | null, number>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const [shape, kernel] of [[null, null] as const, ...kernels]) {
