@@ -77,15 +77,18 @@ def read_release(folder):
     return load(b''.join(raw))
 
 
-def pack(checkpoint, out):
-    import torch
+def write_pieces(state, out):
     from safetensors.torch import save
-    state = torch.load(checkpoint, map_location='cpu', weights_only=True)['model']
-    raw = save({n: t.contiguous() for n, t in quantised_state(state).items()}, metadata={'format': 'pt'})
+    raw = save({n: t.contiguous().cpu() for n, t in quantised_state(state).items()}, metadata={'format': 'pt'})
     for i in range(0, len(raw), PIECE):
         with open(f'{out}/model.safetensors.{i // PIECE}', 'wb') as f:
             f.write(raw[i:i + PIECE])
     print(f'packed {len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()}')
+
+
+def pack(checkpoint, out):
+    import torch
+    write_pieces(torch.load(checkpoint, map_location='cpu', weights_only=True)['model'], out)
 
 
 def assemble(pieces, model_dir):

@@ -135,11 +135,12 @@ class LCKV(nn.Module):
         first, target = (self.model.layers[i] for i in self.c.group())
         return target.own_kv(target.shortcut(first.input_layernorm(h)), rope)
 
-    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
-        """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill."""
-        return self.run(ids, no_grad_passes, grad_passes, tolerance, masks)[0]
+    def forward(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED, trace=None):
+        """With `tolerance`, passes are repeated (at most T times) until the shared keys/values move less than that: exact prefill.
+        trace: a list that gets the shared keys/values to begin with, those that the first pass with gradient reads, and what each such pass makes."""
+        return self.run(ids, no_grad_passes, grad_passes, tolerance, masks, trace)[0]
 
-    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED):
+    def run(self, ids, no_grad_passes=None, grad_passes=None, tolerance=None, masks=UNMASKED, trace=None):
         """-> (hidden states after the last norm, {layer: (keys, values)} of the layers that keep them). Parameters as in `forward`."""
         first, target = self.c.group() or (self.c.num_hidden_layers,) * 2
         layers, rope, own = self.model.layers, rope_table(self.c, ids.shape[1], ids.device), {}
@@ -150,7 +151,7 @@ class LCKV(nn.Module):
         if target < len(layers):
             no_grad = self.c.forward_passes if no_grad_passes is None else no_grad_passes
             grad = self.c.backward_passes if grad_passes is None else grad_passes
-            h, own[target] = self.iterate(h, rope, masks, no_grad, grad, tolerance)
+            h, own[target] = self.iterate(h, rope, masks, no_grad, grad, tolerance, trace)
             h = layers[target](h, rope, own[target], False, masks[False])
         h = self.stack(range(target + 1, len(layers)), h, rope, masks, own)
         return self.model.norm(h), own
@@ -163,16 +164,21 @@ class LCKV(nn.Module):
             h = self.model.layers[i](h, rope, own[self.sources[i]], False, masks[False])
         return h
 
-    def iterate(self, start, rope, masks, no_grad, grad, tolerance):
+    def iterate(self, start, rope, masks, no_grad, grad, tolerance, trace=None):
         """The passes over the group: start [B, T, C] -> (hidden before the target layer, its keys/values)."""
+        guess = self.first_kv(start, rope)
+        kv = guess and tuple(t.detach() for t in guess)
         with torch.no_grad():
-            kv = self.first_kv(start.detach(), rope)
             if tolerance is not None:
                 kv, no_grad, grad = self.converge(start.detach(), rope, masks, tolerance), 0, 1
             for _ in range(no_grad):
                 kv = self.group_kv(start.detach(), rope, masks, kv)[1]
+        made = [guess, kv]
         for _ in range(grad):
             h, kv = self.group_kv(start, rope, masks, kv)
+            made.append(kv)
+        if trace is not None:
+            trace.extend(made)
         return h, kv
 
     def converge(self, h, rope, masks, tolerance):

@@ -30,12 +30,12 @@ RIDGE = 1e-4         # of the features' mean square
 TOLERANCE = 1e-3
 
 
-def draw(shard, folder, count, seed):
-    """`count` samples in the editor's format: id tensors [1, T]."""
+def draw(shard, folder, count, seed, shortest=32):
+    """`count` samples in the editor's format of `shortest` to LONGEST ids: id tensors [1, T]."""
     rng, tokenizer = random.Random(seed), tok.load(f'{folder}/tokenizer.json')
     neighbours = data.Neighbours(data.load_docs(shard))
     order = rng.sample(range(len(neighbours.docs)), min(count, len(neighbours.docs)))
-    found = [s for s in data.samples(neighbours, order, tokenizer, rng, BRIEF) if 32 <= len(s) <= LONGEST]
+    found = [s for s in data.samples(neighbours, order, tokenizer, rng, BRIEF) if shortest <= len(s) <= LONGEST]
     return [torch.tensor([[i & (data.MIDDLE - 1) for i in s]]) for s in rng.sample(found, min(count, len(found)))]
 
 
@@ -57,14 +57,13 @@ def states(model, ids):
 
 def solve(model, batches):
     """The matrix [C, C] of least squares, x ~ matrix @ normed."""
-    size = model.c.hidden_size
-    square, product, count = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64), 0
+    square, product, count = 0, 0, 0
     for n, ids in enumerate(batches, 1):
         normed, x = (t.double() for t in states(model, ids))
         square, product, count = square + normed.T @ normed, product + normed.T @ x, count + len(x)
         if n % 50 == 0:
             print(f'{n} samples, {count} ids', flush=True)
-    ridge = RIDGE * square.diagonal().mean() * torch.eye(size, dtype=torch.float64)
+    ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype, device=square.device)
     return torch.linalg.solve(square + ridge, product).T.float()
 
 

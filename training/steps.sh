@@ -1,6 +1,7 @@
 #!/bin/bash
 # The steps of a training run, from the corpus to packed weights. Each may be called again: what is done is kept, what runs is waited for.
 # usage: steps.sh receive | check | rows PART | train SECONDS [PATIENCE] | pack OUT | evaluate OUT | pilots M_IDS SECONDS RUN,...
+#        | passes OUT M_IDS SECONDS RUN,...
 # PARTS: of the corpus. RELEASE: folder of the weights to continue from, with their tokenizer; empty: from scratch, with the tokenizer .work/tokenizer.json.
 # EPOCHS: first and last epoch of cursors; those before 26 went into the released weights. FLAGS: more flags of train.py.
 # SHARE: of the cases and texts of the evaluation, 1 if not given. FIRST_GPU: those below it are left to other work by `evaluate` and `pilots`.
@@ -91,12 +92,20 @@ evaluate() {
   tail -qn 3 "$run"/{new,alone,rest,old}.log 2>/dev/null || true
 }
 
+# Waits for all rows.
+rows_made() {
+  for ((part = 1; part <= parts; part++)); do
+    while [ ! -f "$run/rows-$part.done" ] && runs "rows-$part"; do sleep 1; done
+    [ -f "$run/rows-$part.done" ] || { echo "part $part has no rows"; tail -n 20 "$run/rows-$part.log"; return 1; }
+  done
+}
+
 # In the background, as soon as all rows are there: the runs of pilot.py in turn to the GPUs, each GPU one after the other.
 pilots() {
   local runs count
   IFS=, read -ra runs <<<"$3"
   count=$(($(gpus) - first_gpu))
-  until [ "$(ls "$run"/rows-*.done 2>/dev/null | wc -l)" -ge "$parts" ]; do sleep 1; done
+  rows_made
   for ((gpu = 0; gpu < count; gpu++)); do
     local mine=
     for ((i = gpu; i < ${#runs[@]}; i += count)); do mine+=${mine:+,}${runs[i]}; done
@@ -105,9 +114,18 @@ pilots() {
   done
 }
 
+# All in one call on one GPU: the rows of all parts, then the runs of pilot.py one after the other, and how many passes their prefill needs.
+# Figures go to OUT at once, so that they are there if the call is cut, and the weights that settle soonest as a release.
+passes() {
+  for ((part = 1; part <= parts; part++)); do rows "$part"; done
+  rows_made
+  tail -qn 1 "$run"/rows-*.log
+  python3 pilot.py "$run/rows" "$heldout" "$tokenizer" "$1/pilot.jsonl" "$2" "$3" "$4" "$1/release" 2>&1 | tee "$1/pilot.log"
+}
+
 step=${1:?step}
 case $step in
   receive) ;; # what came is there: device.sh
-  check | rows | train | pack | evaluate | pilots) "$step" "${@:2}" ;;
+  check | rows | train | pack | evaluate | pilots | passes) "$step" "${@:2}" ;;
   *) echo "no such step: $step" >&2; exit 2 ;;
 esac
