@@ -103,10 +103,11 @@ def assemble(pieces, model_dir):
                 shutil.copyfileobj(piece, f)
     with open(f'{model_dir}/model.safetensors', 'rb') as f:
         print(f'assembled, sha256 {hashlib.sha256(f.read()).hexdigest()}')
-    if os.path.exists(f'{pieces}/tokenizer.json'):
-        shutil.copy(f'{pieces}/tokenizer.json', f'{model_dir}/tokenizer.json')
     with open(f'{model_dir}/config.json', 'w') as f:
         f.write(config_json())
+    for name in 'tokenizer.json', 'config.json':
+        if os.path.exists(f'{pieces}/{name}'):
+            shutil.copy(f'{pieces}/{name}', f'{model_dir}/{name}')
 
 
 if __name__ == '__main__':

@@ -101,6 +101,8 @@ def train(model, rows, steps, still=0, first=0, keep=None):
         model.zero_grad(set_to_none=True)
         if step == first + 4:                                # compiled by now
             begin = now()
+        if step % 100 == 99:
+            print(f'step {step + 1} of {steps}: {now() - begin:.0f} s, loss {loss.item():.3f}', flush=True)
         if keep and step + 1 == keep[0]:
             torch.save(model.state_dict(), f'{keep[1]}.tmp')
             os.rename(f'{keep[1]}.tmp', keep[1])

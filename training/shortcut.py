@@ -27,7 +27,7 @@ from packing import UNMASKED
 BRIEF = 0.4          # share of samples with little text around the cursor
 LONGEST = 1024       # ids
 RIDGE = 1e-4         # of the features' mean square
-TOLERANCE = 1e-3
+PASSES = 16          # after which keys and values have converged
 
 
 def draw(shard, folder, count, seed, shortest=32):
@@ -51,7 +51,7 @@ def states(model, ids):
     """ids [1, T] -> (normed input of the group, converged input of its target over its root mean square), each [T, C]."""
     (first, _), layers, rope = model.c.group(), model.model.layers, rope_table(model.c, ids.shape[1], ids.device)
     start = model.stack(range(first), model.model.embed_tokens(ids), rope, UNMASKED, {})
-    h, _ = model.iterate(start, rope, UNMASKED, 0, 1, TOLERANCE)
+    h, _ = model.iterate(start, rope, UNMASKED, PASSES - 1, 1, None)
     return layers[first].input_layernorm(start)[0], (h * h.square().mean(-1, keepdim=True).rsqrt())[0]
 
 
