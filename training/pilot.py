@@ -50,9 +50,9 @@ SAMPLES, SHORTEST = 32, 256                            # for convergence: how ma
 
 def unrest(trace, grad, still):
     """What the loss gets for passes that have not settled, which costs no further pass. trace: shared keys/values (model.py), pairs of [B, G, T, D].
-    The last pass is compared with the one before where both have a gradient: the later one has to change less, the earlier one to get nearer. While
-    only the last one has (STAGES), keys and values would sooner become the same everywhere than learn. The guess has to come to the end, not the
-    end to the guess."""
+    The last pass is compared with the one before where both have a gradient: the later one has to change less, the earlier one to get nearer. As a
+    logarithm, and from the first of STAGES on, nothing changed any more and less was learnt (tried at width 64). The guess has to come to the end,
+    not the end to the guess; but through it the first layers and the target's matrices learn to be guessed."""
     end = [t.detach() for t in trace[-1]]
     loss = GUESS * change(trace[0], end).mean() if trace[0] else 0
     return loss + still * change(*trace[-2:]).mean() if grad > 1 else loss
