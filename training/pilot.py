@@ -41,7 +41,7 @@ CHANGES = {
     'wide': dict(hidden_size=640, intermediate_size=1920, num_attention_heads=10, num_key_value_heads=5),
     'deep': dict(hidden_size=384, intermediate_size=1152, num_attention_heads=6, num_key_value_heads=3),
 }
-STILL = {'paper-still': 5, 'paper-guess': 5}           # weight of how much the last pass still changes
+STILL = {'paper-still': 30, 'paper-guess': 5}          # weight of how much the last pass still changes
 GUESS = 0.1                                            # of how far the shortcut is from the last pass
 WINDOWS = 160
 LINES = 0.2                # share of the line cases
