@@ -7,13 +7,14 @@
  * also the time of a step of so many alternatives, and its ratio to a token alone. With `--tuned` the
  * products are shared out as the engine finds out to be fastest; `--few 64,2,1,1` says lanes, units,
  * pairs and depth of those for alternatives, `--tiled-rows 4` from how many on they are in tiles, `--tile`
- * which tiles all those take, as the benchmark "tiles" names them. With `--matrices` products of many rows go by
+ * which tiles all those take, as the benchmark "tiles" names them. With `--model DIR` a model with its own
+ * weights and a standard transformer of its shape. With `--matrices` products of many rows go by
  * matrices of a subgroup, whether that is faster or not.
  */
 import { parseArgs } from 'node:util';
 import { Engine, type Passes } from '../src/engine/engine';
 import { deviceName, median, numbers, openGpu, report, round, type Row } from './report';
-import { madeUp, matvecShape, modelOptions, tileShape } from './shapes';
+import { beside, madeUp, matvecShape, modelOptions, tileShape } from './shapes';
 import { Trace } from './trace';
 import { MemoryTunings } from './tunings';
 
@@ -38,6 +39,7 @@ export async function decode(args: string[]): Promise<void> {
       branches: { type: 'string', default: '0' },
       steps: { type: 'string' },
       chunk: { type: 'string' },
+      model: { type: 'string' },
       tuned: { type: 'boolean', default: false },
       matrices: { type: 'boolean' },
       few: { type: 'string' },
@@ -56,7 +58,8 @@ export async function decode(args: string[]): Promise<void> {
     repeats: Number(values.repeats),
   };
   const rows: Row[] = [];
-  for (const { names, source, precision } of madeUp(values)) {
+  const models = values.model ? await beside(values.model, values.precisions) : madeUp(values);
+  for (const { names, source, precision } of models) {
     const tunings = new MemoryTunings();
     const engine = await Engine.load(gpu, source, {
       precision,

@@ -2,7 +2,7 @@
  * `resident`: a token of one sequence, or of `--rows` branches of one, in one dispatch (ResidentShape),
  * beside the usual kernels, by how it is shared out, the fastest first. A row whose logits are not those
  * of the usual kernels, or that gets stuck as a device does not run so many workgroups at once, says so.
- * The weights are loaded once. With `--matrices` more than two branches go by matrices of a subgroup in the usual
+ * The weights are loaded once. Branches share the workgroups in teams, of which `--teams` sets the number. With `--matrices` more than two branches go by matrices of a subgroup in the usual
  * kernels; of a wide model, only there.
  */
 import { parseArgs } from 'node:util';
@@ -30,6 +30,7 @@ export async function resident(args: string[]): Promise<void> {
       lanes: { type: 'string', default: '128,256,512' },
       depths: { type: 'string', default: '1,2,4' },
       rows: { type: 'string', default: '1' },
+      teams: { type: 'string' },
       steps: { type: 'string', default: '32' },
       matrices: { type: 'boolean', default: false },
     },
@@ -47,7 +48,8 @@ export async function resident(args: string[]): Promise<void> {
     });
     const bytes = parts.weights.sizeBytes;
     const all: Candidate[] = counts.map((count) => ({ shape: null, count, kernels: null }));
-    for (const shape of shapes(values.groups, values.lanes, values.depths)) {
+    const teams = values.teams === undefined ? undefined : Number(values.teams);
+    for (const shape of shapes(values.groups, values.lanes, values.depths, teams)) {
       all.push(...(await candidates(parts, shape, counts)));
     }
     const found = await inTurns(parts, all, context, steps);
@@ -152,10 +154,15 @@ async function measure(
   return { stepMs, logits, isStuck: hadResident && model.resident === null };
 }
 
-function shapes(groups: string, lanes: string, depths: string): ResidentShape[] {
+function shapes(groups: string, lanes: string, depths: string, teams?: number): ResidentShape[] {
   return numbers(groups).flatMap((group) =>
     numbers(lanes).flatMap((lane) =>
-      numbers(depths).map((depth) => ({ groups: group, lanes: lane, depth })),
+      numbers(depths).map((depth) => ({
+        groups: group,
+        lanes: lane,
+        depth,
+        ...(teams && { teams }),
+      })),
     ),
   );
 }

@@ -1,7 +1,10 @@
 /** Models that benchmarks run with random weights: their shapes, as fields of config.json, and layouts. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { MatmulShape } from '../src/engine/matmul';
 import type { MatrixShape } from '../src/engine/matrices';
 import type { MatvecShape } from '../src/engine/products';
+import { openCheckpoint } from '../src/model/checkpoint';
 import type { TensorSource } from '../src/model/source';
 import type { PrecisionChoice } from '../src/protocol';
 import { noiseSource } from './noise';
@@ -101,8 +104,8 @@ export const modelOptions = {
   precisions: { type: 'string', default: 'int8' },
 } as const;
 
-/** A model that was made up by them, with random weights. */
-export interface MadeUp {
+/** A model that is measured: made up by them, with random weights, or of a folder. */
+export interface Measured {
   /** How rows name it. */
   names: { shape: string; layout: string; precision: string };
   source: TensorSource;
@@ -110,7 +113,7 @@ export interface MadeUp {
 }
 
 /** Every layout at every precision; a layout's models share their weights. */
-export function* madeUp(values: Record<keyof typeof modelOptions, string>): Generator<MadeUp> {
+export function* madeUp(values: Record<keyof typeof modelOptions, string>): Generator<Measured> {
   const { shape } = values;
   for (const name of values.layouts.split(',')) {
     const source = noiseSource(configOf(shape, name));
@@ -119,6 +122,27 @@ export function* madeUp(values: Record<keyof typeof modelOptions, string>): Gene
       yield { names, source, precision: precision as PrecisionChoice };
     }
   }
+}
+
+/** The model of a folder at every precision, then a standard transformer of its shape, made up. */
+export async function beside(folder: string, precisions: string): Promise<Measured[]> {
+  const source = await openCheckpoint(folder);
+  const json = await readFile(join(folder, 'config.json'), 'utf8');
+  const fields = JSON.parse(json) as Shape;
+  const layer_types = layout('standard', fields.num_hidden_layers);
+  const twin = noiseSource({
+    ...fields,
+    layer_types,
+    lckv_shortcut: false,
+    quantization: undefined,
+  });
+  const of = (name: string, source: TensorSource) =>
+    precisions.split(',').map((precision): Measured => ({
+      names: { shape: folder, layout: name, precision },
+      source,
+      precision: precision as PrecisionChoice,
+    }));
+  return [...of('its own', source), ...of('standard', twin)];
 }
 
 /** '64,2,1,1': lanes, units, pairs and depth. */

@@ -56,11 +56,16 @@ const WIDTH4 = WIDTH / 4u;
 /// Lanes that serve the same row wherever rows are served apart.
 const ROW_LANES = LANES / ROWS;
 
+/// Which team of workgroups this one is of, and which of that team's; teams serve ROWS sequences each, side by side.
+var<private> team: u32;
 var<private> group: u32;
 var<private> lanes: u32;
 /// Neighbours are neighbours in a subgroup.
 var<private> lane: u32;
-/// The sequence that this lane serves, and which of its lanes it is.
+/// Sequences of this team, and its first one.
+var<private> count: u32;
+var<private> first_row: u32;
+/// The one of these that this lane serves, and which of its lanes it is.
 var<private> row: u32;
 var<private> row_lane: u32;
 /// `step` as it was in the beginning.
@@ -105,7 +110,9 @@ fn main(
   @builtin(subgroup_size) subgroup_size: u32,
   @builtin(subgroup_invocation_id) invocation: u32,
 ) {
-  group = workgroup.x;
+  team = workgroup.x / GROUPS;
+  group = workgroup.x % GROUPS;
+  base = FIRST_WORD + team * WORDS;
   my_subgroup = subgroup_id;
   subgroup_count = subgroups;
   lanes = subgroup_size;
@@ -113,19 +120,23 @@ fn main(
   lane = my_subgroup * lanes + invocation;
   row = lane / ROW_LANES;
   row_lane = lane % ROW_LANES;
-  if (index == 0u) { control = Control(step, atomicLoad(&exchange[TURN])); }
+  if (index == 0u) { control = Control(step, atomicLoad(&exchange[TURNS + team])); }
   let loaded = workgroupUniformLoad(&control);
   now = loaded.step;
+  let first = workgroup.x / GROUPS * ROWS;
+  let sequences = clamp(loaded.step.count, first, first + ROWS) - first;
+  first_row = first;
+  count = sequences;
   turn = loaded.turn + 1u;
   begin_residual(plan.first_layer);
   for (var layer = plan.first_layer; layer < plan.end_layer; layer++) {
     multiply_qkv(layer);
-    attend(layer, workgroup.x, loaded.step);
+    attend(layer, workgroup.x % GROUPS, sequences, loaded.step.start);
     multiply_output(layer);
     multiply_gated(layer);
     multiply_down(layer);
   }
   if (plan.end_layer < LAYERS) { return; }
   multiply_head(LAYERS);
-  choose(workgroup.x);
+  choose(workgroup.x % GROUPS);
 }

@@ -1,131 +1,171 @@
-// Attention of the tokens over the cache: a workgroup takes one of SPLITS parts of the positions for
-// one head of one sequence, and the output product of every workgroup joins them. The current position's keys and
-// values are in the exchange. Online softmax over blocks of positions: four lanes score a position,
-// then HEAD4 lanes share the columns of the output and every COLUMN_GROUPS-th position.
-const BLOCK = LANES / 4u;
-const COLUMN_GROUPS = LANES / HEAD4;
+// Attention of the tokens over the cache. A workgroup takes one of SPLITS parts of the positions for SHARED_HEADS heads
+// of one sequence that read the same keys and values, and the output product of every workgroup joins the parts.
+// The current position's keys and values are in the exchange. Online softmax: POSITION_LANES lanes take a position
+// with all of these heads, a few columns each, and keep what they have seen until the end; then they are joined, first
+// in a subgroup, then through workgroup memory. Lines with EACH_HEAD or EACH_VECTOR are there once for each of these
+// heads and for each vector of a lane's columns (src/engine/unroll.ts).
+const BLOCK = LANES / POSITION_LANES;
 const LOWEST = -3.0e38;
 const HEAD_WIDTH4 = HEADS * HEAD4;
-/// Parts of a sequence.
+/// Parts of a sequence, and how many of them a workgroup takes together.
 const ROW_PARTS = HEADS * SPLITS;
-var<workgroup> query: array<vec4f, HEAD4>;
-var<workgroup> fresh_key: array<vec4f, HEAD4>;
-var<workgroup> fresh_value: array<vec4f, HEAD4>;
-var<workgroup> shares: array<f32, BLOCK>;
-/// By part of a head: its highest score, then what a part of the output is to be multiplied with.
-var<workgroup> tops: array<f32, ROWS * ROW_PARTS>;
-var<workgroup> totals: array<f32, ROWS * ROW_PARTS>;
+const UNITS = HEADS / SHARED_HEADS * SPLITS;
+/// Queries of the heads, then the current keys and values.
+var<workgroup> given: array<vec4f, (SHARED_HEADS + 2u) * HEAD4>;
+/// By subgroup and head: highest score, and the sum of exp(score - highest).
+var<workgroup> marks: array<vec2f, SUBGROUPS * SHARED_HEADS>;
+/// By part of a head: its highest score and its sum.
+var<workgroup> tops: array<vec2f, ROWS * ROW_PARTS>;
 
 /// Where the current keys of a sequence begin in FRESH, in values; its values are behind them.
 fn fresh_at(source: u32, row: u32) -> u32 { return (source * ROWS + row) * 2u * KV_WIDTH; }
 
-/// The current position's keys and values of a head; one workgroup puts them into the cache.
-fn load_fresh(layer: Layer, row: u32, head: u32, stores: bool) {
-  let at = (fresh_at(layer.source, row) + head * HEAD_DIM) / 4u + lane;
-  if (lane >= HEAD4) { return; }
-  let key = wait(FRESH, at, turn);
-  let value = wait(FRESH, at + KV_WIDTH / 4u, turn);
-  fresh_key[lane] = key;
-  fresh_value[lane] = value;
-  if (stores) {
-    let to = slot_in(now, row, now.start) * (KV_WIDTH / 4u) + head * HEAD4 + lane;
-    cache[layer.keys + to] = key;
-    cache[layer.values + to] = value;
+/// Waits for what attention is `given`, the current keys and values only where they are seen or go into the cache.
+fn receive(layer: Layer, row: u32, first_head: u32, sees: bool, stores: bool, round: u32) {
+  let kv_head = first_head / QUERIES_PER_KV;
+  let fresh = fresh_at(layer.source, row) / 4u + kv_head * HEAD4;
+  let end = select(SHARED_HEADS, SHARED_HEADS + 2u, sees || stores) * HEAD4;
+  for (var i = lane; i < end; i += LANES) {
+    let column = i % HEAD4;
+    let is_value = i / HEAD4 > SHARED_HEADS;
+    if (i < SHARED_HEADS * HEAD4) {
+      given[i] = wait(QUERY, (row * HEADS + first_head) * HEAD4 + i, round);
+      continue;
+    }
+    given[i] = wait(FRESH, fresh + column + select(0u, KV_WIDTH / 4u, is_value), turn);
+    if (stores) {
+      let to = slot_in(now, first_row + row, now.start) * (KV_WIDTH / 4u) + kv_head * HEAD4 + column;
+      cache[select(layer.keys, layer.values, is_value) + to] = given[i];
+    }
   }
 }
 
-fn attend_part(layer: Layer, part: u32, round: u32, position: u32) {
-  let row = part / ROW_PARTS;
-  let head = part / SPLITS % HEADS;
-  let split = part % SPLITS;
-  let kv_head = head / QUERIES_PER_KV;
+/// A lane's vector of what is given, 0 where it has no such column.
+fn given_at(index: u32, column: u32) -> vec4f {
+  return select(vec4f(0.0), given[index * HEAD4 + min(column, HEAD4 - 1u)], column < HEAD4);
+}
+
+fn attend_unit(layer: Layer, unit: u32, round: u32, position: u32) {
+  let row = unit / UNITS;
+  let first_head = unit % UNITS / SPLITS * SHARED_HEADS;
+  let split = unit % SPLITS;
   let last = position + 1u - layer.strict;
   let first = select(0u, position + 1u - layer.window, layer.window > 0u && position + 1u > layer.window);
   let size = (last - min(first, last) + SPLITS - 1u) / SPLITS;
   let begin = min(first + split * size, last);
   let end = min(begin + size, last);
-  let stores = layer.computes == 1u && split == SPLITS - 1u && head % QUERIES_PER_KV == 0u;
-  if (lane < HEAD4) { query[lane] = wait(QUERY, (row * HEADS + head) * HEAD4 + lane, round); }
-  if (stores || end > position) { load_fresh(layer, row, kv_head, stores); }
+  let stores = layer.computes == 1u && split == SPLITS - 1u && first_head % QUERIES_PER_KV == 0u;
+  receive(layer, row, first_head, end > position, stores, round);
   workgroupBarrier();
 
-  let offset = kv_head * HEAD4;
-  let quarter = lane % 4u;
-  let column = lane % HEAD4;
-  var top = LOWEST;
-  var total = 0.0;
-  var output = vec4f(0.0);
+  let column = lane % POSITION_LANES;
+  let kv_column = first_head / QUERIES_PER_KV * HEAD4;
+  var query = array<vec4f, SHARED_HEADS * LANE_VECTORS>();
+  var output = array<vec4f, SHARED_HEADS * LANE_VECTORS>();
+  var top = array<f32, SHARED_HEADS>();
+  var total = array<f32, SHARED_HEADS>();
+  top[EACH_HEAD] = LOWEST;
+  query[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] = given_at(EACH_HEAD, column + EACH_VECTOR * POSITION_LANES);
   for (var block = begin; block < end; block += BLOCK) {
-    let place = min(block + lane / 4u, end - 1u);
-    let keys = layer.keys + slot_in(now, row, place) * (KV_WIDTH / 4u) + offset;
-    var score = 0.0;
-    for (var c = quarter; c < HEAD4; c += 4u) {
-      score += dot(query[c], select(cache[keys + c], fresh_key[c], place == position));
+    let place = min(block + lane / POSITION_LANES, end - 1u);
+    let counts = block + lane / POSITION_LANES < end;
+    let at = slot_in(now, first_row + row, place) * (KV_WIDTH / 4u) + kv_column;
+    let is_fresh = place == position;
+    let at_EACH_VECTOR = min(column + EACH_VECTOR * POSITION_LANES, HEAD4 - 1u);
+    let key_EACH_VECTOR = select(cache[layer.keys + at + at_EACH_VECTOR], given[SHARED_HEADS * HEAD4 + at_EACH_VECTOR], is_fresh);
+    let value_EACH_VECTOR = select(cache[layer.values + at + at_EACH_VECTOR], given[(SHARED_HEADS + 1u) * HEAD4 + at_EACH_VECTOR], is_fresh);
+    var score = array<f32, SHARED_HEADS>();
+    score[EACH_HEAD] += dot(query[EACH_HEAD * LANE_VECTORS + EACH_VECTOR], key_EACH_VECTOR);
+    for (var mask = 1u; mask < POSITION_LANES; mask *= 2u) {
+      score[EACH_HEAD] += subgroupShuffleXor(score[EACH_HEAD], mask);
     }
-    score += subgroupShuffleXor(score, 1u);
-    score += subgroupShuffleXor(score, 2u);
-    let counts = block + lane / 4u < end;
-    let higher = max(top, rounded(max_of_all(select(LOWEST, score, counts), lane)));
-    let weight = select(0.0, exp(score - higher), counts && quarter == 0u);
-    if (quarter == 0u) { shares[lane / 4u] = weight; }
-    let keep = exp(top - higher);
-    total = total * keep + sum_of_all(weight, lane);
-    top = higher;
-    output *= keep;
-    let held = select(0u, min(BLOCK, end - block), lane < COLUMN_GROUPS * HEAD4);
-    for (var i = lane / HEAD4; i < held; i += COLUMN_GROUPS) {
-      let at = block + i;
-      let value = cache[layer.values + slot_in(now, row, at) * (KV_WIDTH / 4u) + offset + column];
-      output += shares[i] * select(value, fresh_value[column], at == position);
-    }
-    workgroupBarrier();
+    let higher_EACH_HEAD = max(top[EACH_HEAD], select(LOWEST, score[EACH_HEAD], counts));
+    let weight_EACH_HEAD = select(0.0, exp(score[EACH_HEAD] - higher_EACH_HEAD), counts);
+    let keep_EACH_HEAD = exp(top[EACH_HEAD] - higher_EACH_HEAD);
+    total[EACH_HEAD] = total[EACH_HEAD] * keep_EACH_HEAD + weight_EACH_HEAD;
+    top[EACH_HEAD] = higher_EACH_HEAD;
+    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] *= keep_EACH_HEAD;
+    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] += weight_EACH_HEAD * value_EACH_VECTOR;
   }
-  x[lane] = output;
+
+  var highest = top;
+  for (var mask = POSITION_LANES; mask < lanes; mask *= 2u) {
+    highest[EACH_HEAD] = max(highest[EACH_HEAD], subgroupShuffleXor(highest[EACH_HEAD], mask));
+  }
+  total[EACH_HEAD] *= exp(top[EACH_HEAD] - highest[EACH_HEAD]);
+  output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] *= exp(top[EACH_HEAD] - highest[EACH_HEAD]);
+  for (var mask = POSITION_LANES; mask < lanes; mask *= 2u) {
+    total[EACH_HEAD] += subgroupShuffleXor(total[EACH_HEAD], mask);
+    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] += subgroupShuffleXor(output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR], mask);
+  }
+  let mine = my_subgroup * SHARED_HEADS;
+  if (subgroup_lane == 0u) {
+    marks[mine + EACH_HEAD] = vec2f(highest[EACH_HEAD], total[EACH_HEAD]);
+  }
+  if (subgroup_lane < POSITION_LANES) {
+    keep_output(mine + EACH_HEAD, column + EACH_VECTOR * POSITION_LANES, output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR]);
+  }
   workgroupBarrier();
-  if (lane < HEAD4) {
-    var sum = x[lane];
-    for (var g = 1u; g < COLUMN_GROUPS; g++) { sum += x[g * HEAD4 + lane]; }
-    for (var j = 0u; j < 4u; j++) { publish(PARTIAL, (part * HEAD4 + lane) * 4u + j, sum[j], round); }
-  }
-  if (lane < 4u) { publish(TOTALS, part * 4u + lane, select(total, top, lane == 0u), round); }
+  publish_unit((row * HEADS + first_head) * SPLITS + split, round);
   workgroupBarrier();
 }
 
-/// The parts of the sequences that there are; `current` is `now`, known to be the same for all lanes.
-fn attend(layer: u32, group: u32, current: Step) {
-  for (var part = group; part < current.count * ROW_PARTS; part += GROUPS) {
-    attend_part(plan.layers[layer], part, round_of(layer), current.start);
+/// Leaves a subgroup's part of the output in x.
+fn keep_output(index: u32, column: u32, output: vec4f) {
+  if (column < HEAD4) { x[index * HEAD4 + column] = output; }
+}
+
+/// Joins what the subgroups found of each head.
+fn publish_unit(first_part: u32, round: u32) {
+  for (var i = lane; i < SHARED_HEADS * HEAD4; i += LANES) {
+    let head = i / HEAD4;
+    var top = LOWEST;
+    for (var s = 0u; s < subgroup_count; s++) { top = max(top, marks[s * SHARED_HEADS + head].x); }
+    top = rounded(top);
+    var sum = vec4f(0.0);
+    var total = 0.0;
+    for (var s = 0u; s < subgroup_count; s++) {
+      let mark = marks[s * SHARED_HEADS + head];
+      let share = exp(mark.x - top);
+      sum += share * x[s * SHARED_HEADS * HEAD4 + i];
+      total += share * mark.y;
+    }
+    let part = first_part + head * SPLITS;
+    for (var j = 0u; j < 4u; j++) {
+      publish(PARTIAL, (part * HEAD4 + i % HEAD4) * 4u + j, sum[j], round);
+      if (i % HEAD4 == 0u) { publish(TOTALS, part * 4u + j, select(total, top, j == 0u), round); }
+    }
+  }
+}
+
+/// The units of the team's sequences; all but `layer` are known to be the same for all lanes.
+fn attend(layer: u32, group: u32, sequences: u32, position: u32) {
+  for (var unit = group; unit < sequences * UNITS; unit += GROUPS) {
+    attend_unit(plan.layers[layer], unit, round_of(layer), position);
   }
 }
 
 /// x = a chunk of the joined parts; 0 where no position is visible.
 fn gather_attended(round: u32, chunk: u32) {
-  let end_part = select(0u, ROW_PARTS, row < now.count && chunk == 0u);
+  let end_part = select(0u, ROW_PARTS, row < count && chunk == 0u);
   for (var part = row_lane; part < end_part; part += ROW_LANES) {
     let at = row * ROW_PARTS + part;
-    let found = wait(TOTALS, at, round);
-    tops[at] = found.x;
-    totals[at] = found.y;
+    tops[at] = wait(TOTALS, at, round).xy;
   }
   workgroupBarrier();
   let first = chunk * CHUNK_output * 2u;
-  let end = select(0u, min(first + CHUNK_output * 2u, HEAD_WIDTH4), row < now.count);
+  let end = select(0u, min(first + CHUNK_output * 2u, HEAD_WIDTH4), row < count);
   for (var vector = first + row_lane; vector < end; vector += ROW_LANES) {
     let parts = row * ROW_PARTS + vector / HEAD4 * SPLITS;
     let column = vector % HEAD4;
-    var read_already: array<vec4u, SPLITS>;
     var top = LOWEST;
-    for (var s = 0u; s < SPLITS; s++) {
-      read_already[s] = peek(PARTIAL, (parts + s) * HEAD4 + column);
-      top = max(top, tops[parts + s]);
-    }
     var output = vec4f(0.0);
     var total = 0.0;
-    for (var s = 0u; s < SPLITS; s++) {
-      let share = exp(tops[parts + s] - top);
-      output += share * await_values(PARTIAL, (parts + s) * HEAD4 + column, round, read_already[s]);
-      total += share * totals[parts + s];
-    }
+    let words_EACH_SPLIT = peek(PARTIAL, (parts + EACH_SPLIT) * HEAD4 + column);
+    top = max(top, tops[parts + EACH_SPLIT].x);
+    let share_EACH_SPLIT = exp(tops[parts + EACH_SPLIT].x - top);
+    output += share_EACH_SPLIT * await_values(PARTIAL, (parts + EACH_SPLIT) * HEAD4 + column, round, words_EACH_SPLIT);
+    total += share_EACH_SPLIT * tops[parts + EACH_SPLIT].y;
     x[x_at(row, vector - first)] = output / max(total, 1.0e-30);
   }
 }

@@ -8,9 +8,11 @@
 // words, one of each vector at a time, so the first words of NEIGHBOURS vectors lie side by side.
 @group(0) @binding(6) var<storage, read_write> exchange: array<atomic<u32>>;
 
-/// Words of the exchange that are no values: tokens decoded so far, and whether someone has got stuck.
-const TURN = 0u;
-const STUCK = 1u;
+/// Words of the exchange that are no values: whether someone has got stuck, and tokens that each team has decoded so far.
+const STUCK = 0u;
+const TURNS = 1u;
+/// Where the regions of this workgroup's team begin.
+var<private> base: u32;
 
 fn tagged(bits: u32, round: u32) -> u32 { return (bits << 8u) | (round & 0xffu); }
 
@@ -19,7 +21,7 @@ fn rounded(value: f32) -> f32 { return bitcast<f32>((bitcast<u32>(value) + 0x80u
 
 /// Where the first word of a region's vector lies.
 fn place_of(region: u32, vector: u32) -> u32 {
-  return region + vector / NEIGHBOURS * (NEIGHBOURS * 4u) + vector % NEIGHBOURS;
+  return base + region + vector / NEIGHBOURS * (NEIGHBOURS * 4u) + vector % NEIGHBOURS;
 }
 
 /// Publishes 24 bits as a word of a vector.

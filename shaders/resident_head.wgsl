@@ -30,10 +30,10 @@ fn scale_head() -> f32 { return norm_scale(); }
 fn emit_head(layer: u32, pair: u32, index: u32, product: vec2f) {
   let id = pair * 2u;
   best = better(best, Best(product.x, id, 1.0));
-  logits[row * STRIDE + id] = product.x;
+  logits[(first_row + row) * STRIDE + id] = product.x;
   if (id + 1u >= VOCAB) { return; }
   best = better(best, Best(product.y, id + 1u, 1.0));
-  logits[row * STRIDE + id + 1u] = product.y;
+  logits[(first_row + row) * STRIDE + id + 1u] = product.y;
 }
 
 fn best_at(lane: u32) -> Best {
@@ -55,10 +55,17 @@ fn best_of_all(mine: Best) -> Best {
   return best_at(lane);
 }
 
+/// Until another team has chosen: all of its workgroups then know what `step` was.
+fn wait_for_team(other: u32) {
+  for (var reads = 0u; reads < plan.most_reads && atomicLoad(&exchange[STUCK]) == 0u; reads++) {
+    if (atomicLoad(&exchange[TURNS + other]) == turn) { return; }
+  }
+}
+
 fn choose(group: u32) {
   let mine = best_of_all(best);
   let at = group * ROWS + row;
-  if (row_lane == 0u && row < now.count) {
+  if (row_lane == 0u && row < count) {
     let bits = bitcast<u32>(mine.value);
     publish_bits(CHOICES, at, 0u, bits >> 16u, turn);
     publish_bits(CHOICES, at, 1u, bits & 0xffffu, turn);
@@ -68,7 +75,7 @@ fn choose(group: u32) {
   workgroupBarrier();
   if (group != 0u) { return; }
   var found = none();
-  let end = select(0u, GROUPS, row < now.count);
+  let end = select(0u, GROUPS, row < count);
   for (var g = row_lane; g < end; g += ROW_LANES) {
     let vector = g * ROWS + row;
     let words = await_words(CHOICES, vector, turn, peek(CHOICES, vector));
@@ -76,12 +83,14 @@ fn choose(group: u32) {
     found = better(found, Best(value, words.z >> 8u, values_of(words).w));
   }
   let chosen = best_of_all(found);
-  if (row_lane == 0u && row < now.count) {
+  if (row_lane == 0u && row < count) {
     let is_stuck = atomicLoad(&exchange[STUCK]) != 0u;
     let id = select(chosen.id, 0xffffffffu, is_stuck);
-    sequence[slot_in(now, row, now.start + 1u)] = Token(id, -log(chosen.total));
+    sequence[slot_in(now, first_row + row, now.start + 1u)] = Token(id, -log(chosen.total));
   }
   if (lane != 0u) { return; }
+  atomicStore(&exchange[TURNS + team], turn);
+  if (team != 0u) { return; }
+  for (var other = 1u; other < TEAMS; other++) { wait_for_team(other); }
   step = Step(now.start + 1u, now.count, 0u, now.branch_slots, now.branch_start);
-  atomicStore(&exchange[TURN], turn);
 }

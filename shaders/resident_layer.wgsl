@@ -13,7 +13,7 @@ fn round_of(layer: u32) -> u32 { return turn * LAYERS + layer; }
 fn residual_round(layer: u32, half: u32) -> u32 { return 2u * round_of(layer) + half; }
 
 fn embedding_block(block: u32) -> mat2x4f {
-  let id = sequence[slot_in(now, row, now.start)].id;
+  let id = sequence[slot_in(now, first_row + row, now.start)].id;
   let at = min(id, VOCAB - 1u) * (WIDTH / 8u) + block;
   return unpack8(table8(plan.embedding.x + at)) * table_scale8(plan.embedding.y + at / 4u);
 }
@@ -27,7 +27,7 @@ fn residual4(vector: u32, round: u32, is_embedding: bool, read_already: vec4u) -
 
 fn begin_residual(first: u32) {
   let share = share_of(WIDTH / 2u);
-  let end = select(0u, share.count, row < now.count);
+  let end = select(0u, share.count, row < count);
   for (var i = row_lane; i < end; i += ROW_LANES) {
     let pair = share.first + i;
     let vector = pair / 2u;
@@ -42,26 +42,22 @@ fn norm4(at: u32) -> vec4f {
   return bitcast<vec4f>(vec4u(scales[at], scales[at + 1u], scales[at + 2u], scales[at + 3u]));
 }
 
+/// A vector of it, times a norm's weights.
+fn put_normed(vector: u32, first: u32, weight: vec4f, value: vec4f) {
+  squares += dot(value, value);
+  x[x_at(row, vector - first)] = value * weight;
+}
+
 /// x = a chunk of the residual stream times a norm's weights; at the end the sum of all squares to `meeting`.
 fn gather_normed(norm: u32, round: u32, is_embedding: bool, chunk: u32) {
-  if (row >= now.count) { return; }
-  var read_already: array<vec4u, WIDTH_TURNS>;
-  var weight: array<vec4f, WIDTH_TURNS>;
+  if (row >= count) { return; }
   let first = chunk * CHUNK_qkv * 2u; // as CHUNK_gated and CHUNK_head
   let end = min(first + CHUNK_qkv * 2u, WIDTH4);
-  for (var i = 0u; i < WIDTH_TURNS; i++) {
-    let vector = min(first + i * ROW_LANES + row_lane, end - 1u);
-    weight[i] = norm4(norm + vector * 4u);
-    if (!is_embedding) { read_already[i] = peek(RESIDUAL, row * WIDTH4 + vector); }
-  }
+  let vector_EACH_OF_WIDTH = first + EACH_OF_WIDTH * ROW_LANES + row_lane;
+  let weight_EACH_OF_WIDTH = norm4(norm + min(vector_EACH_OF_WIDTH, end - 1u) * 4u);
+  let words_EACH_OF_WIDTH = peek(RESIDUAL, row * WIDTH4 + min(vector_EACH_OF_WIDTH, end - 1u));
   if (chunk == 0u) { squares = 0.0; }
-  for (var i = 0u; i < WIDTH_TURNS; i++) {
-    let vector = first + i * ROW_LANES + row_lane;
-    if (vector >= end) { break; }
-    let value = residual4(vector, round, is_embedding, read_already[i]);
-    squares += dot(value, value);
-    x[x_at(row, vector - first)] = value * weight[i];
-  }
+  if (vector_EACH_OF_WIDTH < end) { put_normed(vector_EACH_OF_WIDTH, first, weight_EACH_OF_WIDTH, residual4(vector_EACH_OF_WIDTH, round, is_embedding, words_EACH_OF_WIDTH)); }
   if (end < WIDTH4) { return; }
   let sum = subgroupAdd(squares);
   if (subgroup_lane == 0u) { meeting[my_subgroup] = sum; }
@@ -155,21 +151,13 @@ fn pairs_down(layer: u32) -> u32 { return WIDTH / 2u; }
 fn rows_down(pair: u32) -> vec2u { return vec2u(pair * 2u, pair * 2u + 1u); }
 
 fn gather_down(layer: u32, chunk: u32) {
-  if (row >= now.count) { return; }
-  var read_already: array<vec4u, MLP_TURNS>;
+  if (row >= count) { return; }
   let first = chunk * CHUNK_down * 2u;
   let end = min(first + CHUNK_down * 2u, MLP_WIDTH / 4u);
   let begin = row * (MLP_WIDTH / 4u);
-  for (var i = 0u; i < MLP_TURNS; i++) {
-    let vector = min(first + i * ROW_LANES + row_lane, end - 1u);
-    read_already[i] = peek(ACTIVATED, begin + vector);
-  }
-  for (var i = 0u; i < MLP_TURNS; i++) {
-    let vector = first + i * ROW_LANES + row_lane;
-    if (vector >= end) { break; }
-    let value = await_values(ACTIVATED, begin + vector, round_of(layer), read_already[i]);
-    x[x_at(row, vector - first)] = value;
-  }
+  let vector_EACH_OF_MLP = first + EACH_OF_MLP * ROW_LANES + row_lane;
+  let words_EACH_OF_MLP = peek(ACTIVATED, begin + min(vector_EACH_OF_MLP, end - 1u));
+  if (vector_EACH_OF_MLP < end) { x[x_at(row, vector_EACH_OF_MLP - first)] = await_values(ACTIVATED, begin + vector_EACH_OF_MLP, round_of(layer), words_EACH_OF_MLP); }
 }
 
 fn scale_down() -> f32 { return 1.0; }

@@ -1,5 +1,5 @@
-// A product of the resident kernel; KIND stands for which one, as this text is there once for each. A line with EACH_ROW
-// is there once for each sequence (src/engine/unroll.ts).
+// A product of the resident kernel; KIND stands for which one, as this text is there once for each. Lines with EACH_ROW
+// or EACH_BLOCK are there once for each sequence and for each block that a lane has under way (src/engine/unroll.ts).
 // A workgroup owns some pairs of rows of the matrix. x comes in CHUNKS_KIND chunks of columns, as workgroup memory
 // may not hold it for all sequences. A chunk's columns are cut into PARTS_KIND parts, and the
 // subgroups take the parts of the pairs in turn, DEPTH_KIND blocks of 8 columns a lane at a time. The weights of the
@@ -22,13 +22,11 @@ fn fetch_KIND(place: Place, first_pair: u32, task: u32, chunk: u32, turn_of_part
   var found: Weights_KIND;
   let rows = rows_KIND(first_pair + task / PARTS_KIND);
   let begin = chunk * CHUNK_KIND + begin_KIND(task, turn_of_part);
-  for (var d = 0u; d < DEPTH_KIND; d++) {
-    let block = min(begin + d * lanes, BLOCKS_KIND - 1u);
-    let at = rows * BLOCKS_KIND + block;
-    found.a[d] = raw_KIND(place.x + at.x);
-    found.b[d] = raw_KIND(place.x + at.y);
-    found.scale[d] = vec2f(scale_of_KIND(place.y + at.x / 4u), scale_of_KIND(place.y + at.y / 4u));
-  }
+  let at_EACH_BLOCK = rows * BLOCKS_KIND + min(begin + EACH_BLOCK * lanes, BLOCKS_KIND - 1u);
+  found.a[EACH_BLOCK] = raw_KIND(place.x + at_EACH_BLOCK.x);
+  found.b[EACH_BLOCK] = raw_KIND(place.x + at_EACH_BLOCK.y);
+  found.scale[EACH_BLOCK].x = scale_of_KIND(place.y + at_EACH_BLOCK.x / 4u);
+  found.scale[EACH_BLOCK].y = scale_of_KIND(place.y + at_EACH_BLOCK.y / 4u);
   return found;
 }
 
@@ -37,13 +35,15 @@ fn dots_KIND(w: Weights_KIND, task: u32, chunk: u32, turn_of_part: u32, sum: ptr
   let begin = begin_KIND(task, turn_of_part);
   let size = min(CHUNK_KIND, BLOCKS_KIND - chunk * CHUNK_KIND);
   let end = min(task % PARTS_KIND * PART_KIND + PART_KIND, size);
-  for (var d = 0u; d < DEPTH_KIND; d++) {
-    let block = min(begin + d * lanes, size - 1u);
-    let scale = select(vec2f(0.0), w.scale[d], begin + d * lanes < end);
-    let a = unpack8(w.a[d]);
-    let b = unpack8(w.b[d]);
-    (*sum)[EACH_ROW] += dots(a, b, EACH_ROW, block) * scale;
-  }
+  let block_EACH_BLOCK = begin + EACH_BLOCK * lanes;
+  let scale_EACH_BLOCK = select(vec2f(0.0), w.scale[EACH_BLOCK], block_EACH_BLOCK < end);
+  add_KIND(w.a[EACH_BLOCK], w.b[EACH_BLOCK], scale_EACH_BLOCK, min(block_EACH_BLOCK, size - 1u), sum);
+}
+
+fn add_KIND(raw_a: Raw, raw_b: Raw, scale: vec2f, block: u32, sum: ptr<function, Sums>) {
+  let a = unpack8(raw_a);
+  let b = unpack8(raw_b);
+  (*sum)[EACH_ROW] += dots(a, b, EACH_ROW, block) * scale;
 }
 
 fn multiply_KIND(layer: u32) {
@@ -74,7 +74,7 @@ fn multiply_KIND(layer: u32) {
     workgroupBarrier();
   }
   let scale = scale_KIND();
-  let end = select(0u, share.count, row < now.count);
+  let end = select(0u, share.count, row < count);
   for (var i = row_lane; i < end; i += ROW_LANES) {
     emit_KIND(layer, share.first + i, i, sum_of(i, PARTS_KIND) * scale);
   }

@@ -17,11 +17,15 @@ import {
 import { isQuantized } from './precision';
 import {
   constantsOf,
+  FIRST_WORD,
   isSupported,
   KINDS,
   planOf,
+  sharingOf,
+  smallestSubgroup,
   type ResidentShape,
   type Segment,
+  type Sharing,
 } from './residentPlan';
 import { FEW_ROWS } from './stage';
 import { unrolled } from './unroll';
@@ -120,20 +124,28 @@ export class Resident {
     const weightsOf = { layers, embedding, head, segments };
     const parts: Parts = { compiler, config, cache, tokens, shape, mostReads, ...weightsOf };
     const buffers: GPUBuffer[] = [];
-    const one = await compile(parts, 1, buffers);
+    const one = await compile(parts, sharingOf(shape, 1), buffers);
     return one && new Resident(parts, one, buffers);
+  }
+
+  /** So many workgroups run at once: several sequences may share them. */
+  runsAtOnce(groups: number): void {
+    this.parts.shape = { ...this.parts.shape, atOnce: groups };
   }
 
   /** Kernels for so many sequences, compiled when they are first wanted; null where there are none. */
   forRows(count: number): Promise<ResidentKernels | null> {
-    const rows = 2 ** Math.ceil(Math.log2(count));
     const { compiler, shape } = this.parts;
-    const { subgroupMinSize = 4, subgroupMaxSize = Infinity } = compiler.device.adapterInfo;
+    const sequences = 2 ** Math.ceil(Math.log2(count));
+    const sharing = sharingOf(shape, sequences);
+    const { rows } = sharing;
+    const { subgroupMaxSize = Infinity } = compiler.device.adapterInfo;
     // The lanes that serve a sequence are whole subgroups, and in each there is one for every sum.
     const isWhole = (shape.lanes / rows) % subgroupMaxSize === 0;
-    if (rows > FEW_ROWS || !isWhole || subgroupMinSize < 2 * rows) return Promise.resolve(null);
-    const kernels = this.few.get(rows) ?? compile(this.parts, rows, this.buffers);
-    this.few.set(rows, kernels);
+    const isWide = smallestSubgroup(compiler.device) >= 2 * rows;
+    if (sequences > FEW_ROWS || !isWhole || !isWide) return Promise.resolve(null);
+    const kernels = this.few.get(sequences) ?? compile(this.parts, sharing, this.buffers);
+    this.few.set(sequences, kernels);
     return kernels;
   }
 
@@ -171,27 +183,31 @@ function segmentsOf(layers: readonly LayerWeights[]): Parts['segments'] | null {
 /** Null where workgroup memory does not suffice. Buffers of their own join `buffers`. */
 async function compile(
   { compiler, config, cache, tokens, shape, mostReads, layers, embedding, head, segments }: Parts,
-  rows: number,
+  sharing: Sharing,
   buffers: GPUBuffer[],
 ): Promise<ResidentKernels | null> {
   const { device } = compiler;
   const { dtype } = embedding;
-  const { maxComputeWorkgroupStorageSize } = device.limits;
-  const constants = constantsOf(config, shape, rows, maxComputeWorkgroupStorageSize);
+  const { teams, groups, rows } = sharing;
+  const constants = constantsOf(config, shape, sharing, device);
   if (!constants) return null;
   const create = (label: string, size: number, usage: number) => {
     const buffer = device.createBuffer({ label, size, usage: usage | GPUBufferUsage.COPY_DST });
     buffers.push(buffer);
     return buffer;
   };
-  const exchange = create('exchange', constants.WORDS * 4, GPUBufferUsage.STORAGE);
+  const exchange = create(
+    'exchange',
+    (FIRST_WORD + teams * constants.WORDS) * 4,
+    GPUBufferUsage.STORAGE,
+  );
   const tables = embedding.pieces[0].values.buffer;
   const compiling = segments.map(({ buffer, ...segment }) => {
     const plan = planOf(config, cache, dtype, embedding, head, layers, segment, mostReads);
     const planned = create('plan', plan.byteLength, GPUBufferUsage.UNIFORM);
     device.queue.writeBuffer(planned, 0, plan);
     return compiler.compile({
-      label: `resident, ${rows} rows`,
+      label: `resident, ${teams * rows} rows`,
       directives: 'enable subgroups;\nrequires subgroup_id;\ndiagnostic(off, subgroup_uniformity);',
       source: [
         isQuantized(dtype) ? '' : WORDS_SOURCE,
@@ -202,11 +218,21 @@ async function compile(
         reduceSource,
         residentSource,
         sumsSource,
-        layerSource,
-        attendSource,
+        unrolled(layerSource, {
+          EACH_OF_WIDTH: constants.WIDTH_TURNS,
+          EACH_OF_MLP: constants.MLP_TURNS,
+        }),
+        unrolled(attendSource, {
+          EACH_HEAD: constants.SHARED_HEADS,
+          EACH_VECTOR: constants.LANE_VECTORS,
+          EACH_SPLIT: constants.SPLITS,
+        }),
         headSource,
         ...KINDS.map((kind) =>
-          unrolled(productSource.replaceAll('KIND', kind), { EACH_ROW: rows }),
+          unrolled(productSource.replaceAll('KIND', kind), {
+            EACH_ROW: rows,
+            EACH_BLOCK: constants[`DEPTH_${kind}`],
+          }),
         ),
       ],
       constants: { ...constants, QUANTIZED: isQuantized(dtype) },
@@ -223,7 +249,7 @@ async function compile(
         read(9, tables),
         read(10, tables),
       ],
-      workgroups: () => [shape.groups, 1, 1],
+      workgroups: () => [teams * groups, 1, 1],
     });
   });
   return { kernels: await Promise.all(compiling), exchange };

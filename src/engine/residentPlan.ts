@@ -4,7 +4,7 @@
  */
 import type { ModelConfig } from '../model/config';
 import type { KvCache } from './cache';
-import { USUAL_SUBGROUP, type Constants } from './kernel';
+import { USUAL_SUBGROUP } from './kernel';
 import type { LayerWeights, NormedMatrix } from './parameters';
 import { pad8, rowBytes, type WeightType } from './precision';
 import type { Matrix } from './weights';
@@ -17,14 +17,27 @@ export interface ResidentShape {
   lanes: number;
   /** Blocks of 8 columns that a lane has under way. */
   depth: number;
+  /** Workgroups that the device is known to run at once, for several sequences; `groups` if not given. */
+  atOnce?: number;
+  /** Teams that these make for several sequences; if not given, as was found to be fastest. */
+  teams?: number;
 }
 
+/** Up to so many sequences have a team of workgroups each, as fast as one alone; more share so many (docs/LOG.md). */
+const MOST_ALONE = 4;
+const TEAMS_OF_MORE = 2;
 /** More parts of a head's positions only make more to join. */
-const MOST_SPLITS = 16;
+const MOST_SPLITS = 8;
+/** Lanes that take a position together: where subgroups are no smaller, neighbours read 128 bytes. */
+const POSITION_LANES = 8;
+/** Vectors of four that a lane of attention holds of queries, and as many of the output. */
+const LANE_VECTORS = 8;
 /** Rounds of two in a layer must not come full circle in one token (resident_exchange.wgsl). */
 const MOST_LAYERS = 127;
 /** Vectors of the exchange whose first words lie side by side, for as many lanes that read them. */
 const NEIGHBOURS = USUAL_SUBGROUP;
+/** The exchange begins with words that are no values. */
+export const FIRST_WORD = NEIGHBOURS;
 /** Where x does not fit workgroup memory, a chunk of it has a multiple of so many columns. */
 const CHUNK_COLUMNS = 8 * USUAL_SUBGROUP;
 /** The products that resident_product.wgsl is there for. */
@@ -40,6 +53,29 @@ export function isSupported({
   const isWhole = [hiddenSize, intermediateSize, headDim].every((width) => width % 8 === 0);
   const readsOwn = layers.every(({ computesKv, reads }, i) => !computesKv || reads === i);
   return isWhole && readsOwn && layers.length <= MOST_LAYERS;
+}
+
+/** Lanes of the device's smallest subgroups: WGSL has none of less than four. */
+export function smallestSubgroup({ adapterInfo: { subgroupMinSize = 4 } }: GPUDevice): number {
+  return subgroupMinSize;
+}
+
+/** How a number of sequences is shared out: teams of workgroups serve some of them each, side by side. */
+export interface Sharing {
+  teams: number;
+  /** Workgroups of each. */
+  groups: number;
+  /** Sequences of each. */
+  rows: number;
+}
+
+/** A power of two of sequences. */
+export function sharingOf(shape: ResidentShape, sequences: number): Sharing {
+  const { groups, atOnce = groups } = shape;
+  if (sequences === 1) return { teams: 1, groups, rows: 1 };
+  const wanted = shape.teams ?? (sequences > MOST_ALONE ? TEAMS_OF_MORE : sequences);
+  const teams = 2 ** Math.floor(Math.log2(Math.min(wanted, sequences, atOnce)));
+  return { teams, groups: Math.floor(atOnce / teams), rows: sequences / teams };
 }
 
 /** Pairs of rows of a product's matrix, and blocks of 8 columns. */
@@ -63,17 +99,22 @@ function partsOf(pairsEach: number, blocks: number, lanes: number): number {
   return choices.reduce((best, parts) => (time(parts) < time(best) - 1e-9 ? parts : best));
 }
 
-/**
- * The constants of the kernel for `rows` sequences; null where it does not fit workgroup memory, in bytes.
- */
+/** The constants of the kernel; null where it does not fit workgroup memory. */
 export function constantsOf(
   config: ModelConfig,
-  { groups, lanes, depth }: ResidentShape,
-  rows: number,
-  workgroupBytes: number,
+  { lanes, depth }: ResidentShape,
+  { teams, groups, rows }: Sharing,
+  device: GPUDevice,
 ) {
+  const { maxComputeWorkgroupStorageSize: workgroupBytes } = device.limits;
+  const smallest = smallestSubgroup(device);
   const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = config;
-  const splits = Math.max(1, Math.min(MOST_SPLITS, Math.floor(groups / (H * rows))));
+  const positionLanes = Math.min(POSITION_LANES, smallest);
+  const laneVectors = Math.ceil(K / 4 / positionLanes);
+  const sharedHeads = [4, 2].find((n) => (H / G) % n === 0 && n * laneVectors <= LANE_VECTORS) ?? 1;
+  const subgroups = lanes / smallest;
+  const units = (H / sharedHeads) * rows;
+  const splits = Math.max(1, Math.min(MOST_SPLITS, Math.floor(groups / units)));
   const kvLayers = config.layers.filter(({ computesKv }) => computesKv).length;
   const shapes = products(config);
   const each = (kind: Kind) => Math.ceil(shapes[kind].pairs / groups);
@@ -88,10 +129,11 @@ export function constantsOf(
       const turns = Math.ceil(chunk / parts / USUAL_SUBGROUP);
       return { kind, blocks, chunks, chunk, parts, depth: Math.min(depth, turns) };
     });
-    const xVectors = Math.max((rows * columns) / 4, lanes);
+    const outputs = (subgroups * sharedHeads * K) / 4;
+    const xVectors = Math.max((rows * columns) / 4, lanes, outputs);
     const mostTasks = Math.max(...chunked.map(({ kind, parts }) => each(kind) * parts));
     const sums = 2 * rows * (mostTasks + each('output'));
-    const attention = 3 * K + lanes / 4 + 2 * rows * H * splits;
+    const attention = (sharedHeads + 2) * K + 2 * subgroups * sharedHeads + 2 * rows * H * splits;
     return {
       chunked,
       xVectors,
@@ -106,7 +148,7 @@ export function constantsOf(
     if (columns <= 0) return null;
   }
   const { chunked, xVectors, mostTasks } = shared(columns);
-  const perKind: Constants = {};
+  const perKind = {} as Record<`DEPTH_${Kind}`, number> & Record<string, number>;
   for (const { kind, ...numbers } of chunked) {
     for (const [name, value] of Object.entries(numbers)) {
       perKind[`${name.toUpperCase()}_${kind}`] = value;
@@ -116,17 +158,22 @@ export function constantsOf(
     const { chunk } = chunked.find((one) => one.kind === kind)!;
     return Math.ceil((chunk * 2) / (lanes / rows));
   };
-  let words = 4;
+  let words = 0;
   const region = (count: number) => {
     const begin = words;
     words += Math.ceil(count / (4 * NEIGHBOURS)) * 4 * NEIGHBOURS;
     return begin;
   };
   return {
+    TEAMS: teams,
     ROWS: rows,
     LANES: lanes,
     GROUPS: groups,
     SPLITS: splits,
+    SUBGROUPS: subgroups,
+    POSITION_LANES: positionLanes,
+    LANE_VECTORS: laneVectors,
+    SHARED_HEADS: sharedHeads,
     LAYERS: config.layers.length,
     WIDTH: D,
     MLP_WIDTH: F,
@@ -152,6 +199,7 @@ export function constantsOf(
     ACTIVATED: region(rows * F),
     CHOICES: region(rows * groups * 4),
     WORDS: words,
+    FIRST_WORD,
     ...perKind,
   };
 }

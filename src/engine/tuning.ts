@@ -79,10 +79,18 @@ export function allowed(
 ): Tuning | undefined {
   const { matvec, resident, matrices } = Object(kept) as Partial<Record<keyof Tuning, unknown>>;
   const shape = [usual, ...candidates(CANDIDATES, device)].find((one) => isSame(one, matvec));
-  const whole = candidates(RESIDENT_CANDIDATES, device).find((one) => isSame(one, resident));
-  if (!shape || (!whole && resident !== null)) return undefined;
+  const whole = resident === null ? null : allowedResident(resident, device);
+  if (!shape || whole === undefined) return undefined;
   if (typeof matrices !== 'boolean' || (matrices && !matrixUnit)) return undefined;
-  return { matvec: shape, resident: whole ?? null, matrices };
+  return { matvec: shape, resident: whole, matrices };
+}
+
+function allowedResident(kept: unknown, device: GPUDevice): ResidentShape | undefined {
+  const all = candidates(RESIDENT_CANDIDATES, device);
+  const shape = all.find((one) => isSame(one, kept));
+  const { atOnce } = Object(kept) as { atOnce?: unknown };
+  const most = all.find(({ groups }) => groups === atOnce);
+  return shape && most && { ...shape, atOnce: most.groups };
 }
 
 /** Whether something that was read has the numbers of a shape. */
@@ -152,7 +160,7 @@ export async function withMatrices(
 
 /**
  * The fastest shape of a token's one dispatch if it is faster than the model without, else null. `build`
- * gives null where there is no such kernel. The model then has it.
+ * gives null where there is no such kernel. The model then has it, and knows how many workgroups ran at once.
  */
 export async function fastestResident(
   gpu: Gpu,
@@ -181,7 +189,10 @@ export async function fastestResident(
   const [[best]] = [...times].sort(([, a], [, b]) => a - b);
   for (const [shape, kernel] of kernels) if (shape !== best) kernel.dispose();
   model.resident = kernels.find(([shape]) => shape === best)?.[1] ?? null;
-  return best;
+  if (!best) return null;
+  const atOnce = Math.max(...[...times.keys()].map((shape) => shape?.groups ?? 0));
+  model.resident?.runsAtOnce(atOnce);
+  return { ...best, atOnce };
 }
 
 /** The kernels that can be built, together, as each takes a second to compile; none where memory is short. */

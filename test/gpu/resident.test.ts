@@ -7,7 +7,7 @@ import { Engine, type EngineOptions } from '../../src/engine/engine';
 import { Gpu } from '../../src/engine/gpu';
 import { loadParts } from '../../src/engine/load';
 import { Resident } from '../../src/engine/resident';
-import { constantsOf, type ResidentShape } from '../../src/engine/residentPlan';
+import { constantsOf, sharingOf, type ResidentShape } from '../../src/engine/residentPlan';
 import { fastestResident } from '../../src/engine/tuning';
 import type { Dtype } from '../../src/model/source';
 import { relativeError } from '../compare';
@@ -23,6 +23,7 @@ const SHAPE: ResidentShape & { mostReads: number } = {
   groups: 2,
   lanes: 64,
   depth: 2,
+  teams: 1,
   mostReads: PATIENT,
 };
 /** Three splits of positions on real GPUs, of which every one but the first is empty at first. */
@@ -144,6 +145,16 @@ describe('resident kernel', function () {
     assert.ok(found.isResident, 'the resident kernel was not used to the end');
   });
 
+  it('several sequences: teams of workgroups serve some of them each, side by side', async () => {
+    const [, model] = MODELS;
+    const counts = [4, 3, 2, 4];
+    const usual = await together(model, counts, {});
+    const lanes = gpu.info.software ? SHAPE.lanes : 256;
+    const found = await together(model, counts, { resident: { ...SHAPE, lanes, teams: 2 } });
+    assert.deepEqual(found.steps, usual.steps);
+    assert.ok(found.isResident, 'the resident kernel was not used to the end');
+  });
+
   it('several sequences: takes columns in chunks where workgroup memory is short', async () => {
     const wide = { hidden_size: 1792, intermediate_size: 1792, head_dim: 16 };
     const fields = { ...TINY, ...wide, layer_types: '0', num_hidden_layers: 1 };
@@ -151,8 +162,7 @@ describe('resident kernel', function () {
     const usual = await together(model, [2], {});
     const resident = { ...SHAPE, lanes: 256, depth: 1 };
     const { config } = randomSource(fields, model.dtype, 11, 0.15);
-    const { maxComputeWorkgroupStorageSize } = gpu.device.limits;
-    const { COLUMNS } = constantsOf(config, resident, 2, maxComputeWorkgroupStorageSize)!;
+    const { COLUMNS } = constantsOf(config, resident, sharingOf(resident, 2), gpu.device)!;
     if (gpu.info.software) assert.ok(COLUMNS < wide.hidden_size, 'there is nothing to see here');
     const found = await together(model, [2], { resident });
     assert.deepEqual(found.steps, usual.steps);

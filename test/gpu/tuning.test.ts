@@ -85,7 +85,7 @@ describe('tuning', function () {
     const file = new TuningFile(path);
     const usual = { lanes: 64, units: 4, pairs: 1, depth: 1 };
     const other = { lanes: 64, units: 2, pairs: 1, depth: 4 };
-    const resident = { groups: 64, lanes: 512, depth: 2 };
+    const resident = { groups: 64, lanes: 512, depth: 2, atOnce: 128 };
     const kept = async (key: string) => allowed(await file.read(key), usual, gpu);
     const matrices = gpu.matrixUnit !== null;
     await file.write('a', { matvec: other, resident, matrices });
@@ -102,6 +102,8 @@ describe('tuning', function () {
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1},"resident":null}}',
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4}}}',
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":{"groups":4096,"lanes":256,"depth":2}}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":{"groups":64,"lanes":512,"depth":2},"matrices":false}}',
+      '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":{"groups":64,"lanes":512,"depth":2,"atOnce":4096},"matrices":false}}',
       '{"a":{"matvec":{"lanes":64,"units":2,"pairs":1,"depth":4},"resident":null,"matrices":1}}',
       '{"a":5}',
       '{"a":null}',
