@@ -90,11 +90,11 @@ export function layout(name: string, layers: number): string {
   throw new Error(`--layouts: found '${name}', expected standard, middle, mN or wN.`);
 }
 
-/** config.json of a shape in a layout, both by the user's names; mN with a shortcut, as the bundled model. */
+/** config.json of a shape in a layout, both by the user's names; mN and wN with a shortcut, as the bundled model. */
 export function configOf(shape: string, name: string): Shape & { layer_types: string } {
   const fields = shapeOf(shape);
   const layer_types = layout(name, fields.num_hidden_layers);
-  return { ...fields, layer_types, lckv_shortcut: /^m\d+$/.test(name) };
+  return { ...fields, layer_types, lckv_shortcut: /^[mw]\d+$/.test(name) };
 }
 
 /** Options of benchmarks that make up their models: a shape, lists of layouts and of precisions. */

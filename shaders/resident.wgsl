@@ -1,11 +1,11 @@
 // A token of each of a few sequences through the whole model in one dispatch: embedding, layers, head and choice
 // of the next tokens (lckv.md section 2). Every dispatch that waits for the one before costs a GPU some
-// microseconds, five of them a layer more than the arithmetic. Here GROUPS workgroups stay for all of
-// it and hand values to one another (resident_exchange.wgsl), which needs all of them to run at
+// microseconds, five of them a layer more than the arithmetic. Here the GROUPS workgroups of each of TEAMS teams stay for
+// all of it and hand values to one another (resident_exchange.wgsl), which needs all of them to run at
 // the same time: more than a device takes at once get stuck, and that is noticed.
 // A model whose weights no single binding can hold takes a dispatch for the layers of each of its buffers.
 // step, sequence: see step.wgsl; rotation: f32 [positions][HEAD_DIM / 2] of (cos, sin); cache: f32, keys
-// and values of every layer that has some, [slots][KV_WIDTH] each; logits: f32 [ROWS][STRIDE], of the last tokens.
+// and values of every layer that has some, [slots][KV_WIDTH] each; logits: f32 [sequences][STRIDE], of the last tokens.
 @group(0) @binding(2) var<storage, read_write> sequence: array<Token>;
 @group(0) @binding(3) var<storage, read_write> step: Step;
 @group(0) @binding(4) var<storage, read> rotation: array<vec2f>;

@@ -2,16 +2,18 @@
 // of one sequence that read the same keys and values, and the output product of every workgroup joins the parts.
 // The current position's keys and values are in the exchange. Online softmax: POSITION_LANES lanes take a position
 // with all of these heads, a few columns each, and keep what they have seen until the end; then they are joined, first
-// in a subgroup, then through workgroup memory. Lines with EACH_HEAD or EACH_VECTOR are there once for each of these
-// heads and for each vector of a lane's columns (src/engine/unroll.ts).
+// in a subgroup, then through workgroup memory. Lines with EACH_HEAD, EACH_VECTOR or EACH_SPLIT are there once for each
+// of these heads, each vector of a lane's columns and each part (src/engine/unroll.ts).
 const BLOCK = LANES / POSITION_LANES;
 const LOWEST = -3.0e38;
 const HEAD_WIDTH4 = HEADS * HEAD4;
 /// Parts of a sequence, and how many of them a workgroup takes together.
 const ROW_PARTS = HEADS * SPLITS;
 const UNITS = HEADS / SHARED_HEADS * SPLITS;
-/// Queries of the heads, then the current keys and values.
-var<workgroup> given: array<vec4f, (SHARED_HEADS + 2u) * HEAD4>;
+/// Queries of the heads, then the current position's keys and values.
+const NEW_KEY = SHARED_HEADS * HEAD4;
+const NEW_VALUE = NEW_KEY + HEAD4;
+var<workgroup> given: array<vec4f, NEW_VALUE + HEAD4>;
 /// By subgroup and head: highest score, and the sum of exp(score - highest).
 var<workgroup> marks: array<vec2f, SUBGROUPS * SHARED_HEADS>;
 /// By part of a head: its highest score and its sum.
@@ -24,11 +26,11 @@ fn fresh_at(source: u32, row: u32) -> u32 { return (source * ROWS + row) * 2u * 
 fn receive(layer: Layer, row: u32, first_head: u32, sees: bool, stores: bool, round: u32) {
   let kv_head = first_head / QUERIES_PER_KV;
   let fresh = fresh_at(layer.source, row) / 4u + kv_head * HEAD4;
-  let end = select(SHARED_HEADS, SHARED_HEADS + 2u, sees || stores) * HEAD4;
+  let end = select(NEW_KEY, NEW_VALUE + HEAD4, sees || stores);
   for (var i = lane; i < end; i += LANES) {
     let column = i % HEAD4;
-    let is_value = i / HEAD4 > SHARED_HEADS;
-    if (i < SHARED_HEADS * HEAD4) {
+    let is_value = i >= NEW_VALUE;
+    if (i < NEW_KEY) {
       given[i] = wait(QUERY, (row * HEADS + first_head) * HEAD4 + i, round);
       continue;
     }
@@ -60,50 +62,51 @@ fn attend_unit(layer: Layer, unit: u32, round: u32, position: u32) {
 
   let column = lane % POSITION_LANES;
   let kv_column = first_head / QUERIES_PER_KV * HEAD4;
-  var query = array<vec4f, SHARED_HEADS * LANE_VECTORS>();
-  var output = array<vec4f, SHARED_HEADS * LANE_VECTORS>();
-  var top = array<f32, SHARED_HEADS>();
-  var total = array<f32, SHARED_HEADS>();
-  top[EACH_HEAD] = LOWEST;
-  query[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] = given_at(EACH_HEAD, column + EACH_VECTOR * POSITION_LANES);
+  var top_EACH_HEAD = LOWEST;
+  var total_EACH_HEAD = 0.0;
+  var output_EACH_HEAD_EACH_VECTOR = vec4f(0.0);
+  let query_EACH_HEAD_EACH_VECTOR = given_at(EACH_HEAD, column + EACH_VECTOR * POSITION_LANES);
   for (var block = begin; block < end; block += BLOCK) {
     let place = min(block + lane / POSITION_LANES, end - 1u);
     let counts = block + lane / POSITION_LANES < end;
-    let at = slot_in(now, first_row + row, place) * (KV_WIDTH / 4u) + kv_column;
+    let in_cache = slot_in(now, first_row + row, place) * (KV_WIDTH / 4u) + kv_column;
+    let keys = layer.keys + in_cache;
+    let values = layer.values + in_cache;
     let is_fresh = place == position;
     let at_EACH_VECTOR = min(column + EACH_VECTOR * POSITION_LANES, HEAD4 - 1u);
-    let key_EACH_VECTOR = select(cache[layer.keys + at + at_EACH_VECTOR], given[SHARED_HEADS * HEAD4 + at_EACH_VECTOR], is_fresh);
-    let value_EACH_VECTOR = select(cache[layer.values + at + at_EACH_VECTOR], given[(SHARED_HEADS + 1u) * HEAD4 + at_EACH_VECTOR], is_fresh);
-    var score = array<f32, SHARED_HEADS>();
-    score[EACH_HEAD] += dot(query[EACH_HEAD * LANE_VECTORS + EACH_VECTOR], key_EACH_VECTOR);
+    let key_EACH_VECTOR = select(cache[keys + at_EACH_VECTOR], given[NEW_KEY + at_EACH_VECTOR], is_fresh);
+    let value_EACH_VECTOR = select(cache[values + at_EACH_VECTOR], given[NEW_VALUE + at_EACH_VECTOR], is_fresh);
+    var score_EACH_HEAD = 0.0;
+    score_EACH_HEAD += dot(query_EACH_HEAD_EACH_VECTOR, key_EACH_VECTOR);
     for (var mask = 1u; mask < POSITION_LANES; mask *= 2u) {
-      score[EACH_HEAD] += subgroupShuffleXor(score[EACH_HEAD], mask);
+      score_EACH_HEAD += subgroupShuffleXor(score_EACH_HEAD, mask);
     }
-    let higher_EACH_HEAD = max(top[EACH_HEAD], select(LOWEST, score[EACH_HEAD], counts));
-    let weight_EACH_HEAD = select(0.0, exp(score[EACH_HEAD] - higher_EACH_HEAD), counts);
-    let keep_EACH_HEAD = exp(top[EACH_HEAD] - higher_EACH_HEAD);
-    total[EACH_HEAD] = total[EACH_HEAD] * keep_EACH_HEAD + weight_EACH_HEAD;
-    top[EACH_HEAD] = higher_EACH_HEAD;
-    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] *= keep_EACH_HEAD;
-    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] += weight_EACH_HEAD * value_EACH_VECTOR;
+    let higher_EACH_HEAD = max(top_EACH_HEAD, select(LOWEST, score_EACH_HEAD, counts));
+    let weight_EACH_HEAD = select(0.0, exp(score_EACH_HEAD - higher_EACH_HEAD), counts);
+    let keep_EACH_HEAD = exp(top_EACH_HEAD - higher_EACH_HEAD);
+    total_EACH_HEAD = total_EACH_HEAD * keep_EACH_HEAD + weight_EACH_HEAD;
+    top_EACH_HEAD = higher_EACH_HEAD;
+    output_EACH_HEAD_EACH_VECTOR *= keep_EACH_HEAD;
+    output_EACH_HEAD_EACH_VECTOR += weight_EACH_HEAD * value_EACH_VECTOR;
   }
 
-  var highest = top;
+  var highest_EACH_HEAD = top_EACH_HEAD;
   for (var mask = POSITION_LANES; mask < lanes; mask *= 2u) {
-    highest[EACH_HEAD] = max(highest[EACH_HEAD], subgroupShuffleXor(highest[EACH_HEAD], mask));
+    highest_EACH_HEAD = max(highest_EACH_HEAD, subgroupShuffleXor(highest_EACH_HEAD, mask));
   }
-  total[EACH_HEAD] *= exp(top[EACH_HEAD] - highest[EACH_HEAD]);
-  output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] *= exp(top[EACH_HEAD] - highest[EACH_HEAD]);
+  let share_EACH_HEAD = exp(top_EACH_HEAD - highest_EACH_HEAD);
+  total_EACH_HEAD *= share_EACH_HEAD;
+  output_EACH_HEAD_EACH_VECTOR *= share_EACH_HEAD;
   for (var mask = POSITION_LANES; mask < lanes; mask *= 2u) {
-    total[EACH_HEAD] += subgroupShuffleXor(total[EACH_HEAD], mask);
-    output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR] += subgroupShuffleXor(output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR], mask);
+    total_EACH_HEAD += subgroupShuffleXor(total_EACH_HEAD, mask);
+    output_EACH_HEAD_EACH_VECTOR += subgroupShuffleXor(output_EACH_HEAD_EACH_VECTOR, mask);
   }
   let mine = my_subgroup * SHARED_HEADS;
   if (subgroup_lane == 0u) {
-    marks[mine + EACH_HEAD] = vec2f(highest[EACH_HEAD], total[EACH_HEAD]);
+    marks[mine + EACH_HEAD] = vec2f(highest_EACH_HEAD, total_EACH_HEAD);
   }
   if (subgroup_lane < POSITION_LANES) {
-    keep_output(mine + EACH_HEAD, column + EACH_VECTOR * POSITION_LANES, output[EACH_HEAD * LANE_VECTORS + EACH_VECTOR]);
+    keep(mine + EACH_HEAD, column + EACH_VECTOR * POSITION_LANES, output_EACH_HEAD_EACH_VECTOR);
   }
   workgroupBarrier();
   publish_unit((row * HEADS + first_head) * SPLITS + split, round);
@@ -111,7 +114,7 @@ fn attend_unit(layer: Layer, unit: u32, round: u32, position: u32) {
 }
 
 /// Leaves a subgroup's part of the output in x.
-fn keep_output(index: u32, column: u32, output: vec4f) {
+fn keep(index: u32, column: u32, output: vec4f) {
   if (column < HEAD4) { x[index * HEAD4 + column] = output; }
 }
 
@@ -157,14 +160,14 @@ fn gather_attended(round: u32, chunk: u32) {
   let end = select(0u, min(first + CHUNK_output * 2u, HEAD_WIDTH4), row < count);
   for (var vector = first + row_lane; vector < end; vector += ROW_LANES) {
     let parts = row * ROW_PARTS + vector / HEAD4 * SPLITS;
-    let column = vector % HEAD4;
     var top = LOWEST;
     var output = vec4f(0.0);
     var total = 0.0;
-    let words_EACH_SPLIT = peek(PARTIAL, (parts + EACH_SPLIT) * HEAD4 + column);
+    let at_EACH_SPLIT = (parts + EACH_SPLIT) * HEAD4 + vector % HEAD4;
+    let words_EACH_SPLIT = peek(PARTIAL, at_EACH_SPLIT);
     top = max(top, tops[parts + EACH_SPLIT].x);
     let share_EACH_SPLIT = exp(tops[parts + EACH_SPLIT].x - top);
-    output += share_EACH_SPLIT * await_values(PARTIAL, (parts + EACH_SPLIT) * HEAD4 + column, round, words_EACH_SPLIT);
+    output += share_EACH_SPLIT * await_values(PARTIAL, at_EACH_SPLIT, round, words_EACH_SPLIT);
     total += share_EACH_SPLIT * tops[parts + EACH_SPLIT].y;
     x[x_at(row, vector - first)] = output / max(total, 1.0e-30);
   }

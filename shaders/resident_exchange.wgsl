@@ -8,7 +8,7 @@
 // words, one of each vector at a time, so the first words of NEIGHBOURS vectors lie side by side.
 @group(0) @binding(6) var<storage, read_write> exchange: array<atomic<u32>>;
 
-/// Words of the exchange that are no values: whether someone has got stuck, and tokens that each team has decoded so far.
+/// Words of the exchange that are no values: whether someone has got stuck, and how many tokens each team has decoded.
 const STUCK = 0u;
 const TURNS = 1u;
 /// Where the regions of this workgroup's team begin.

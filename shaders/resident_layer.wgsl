@@ -1,6 +1,7 @@
 // The products of a layer: what they multiply, which two rows of the matrix make a pair, and what
 // becomes of their products. Rounds: the residual stream changes twice a layer, all else once. Regions of the
-// exchange hold what is named [ROWS][...], a row after the other.
+// exchange hold what is named [ROWS][...], a row after the other. Lines with EACH_OF_WIDTH or EACH_OF_MLP are there once
+// for each vector of four that a lane reads of a row (src/engine/unroll.ts).
 
 /// The residual stream where this workgroup makes it, a pair of columns each.
 var<workgroup> residual: array<vec2f, ROWS * RESIDUAL_PAIRS>;
@@ -42,10 +43,14 @@ fn norm4(at: u32) -> vec4f {
   return bitcast<vec4f>(vec4u(scales[at], scales[at + 1u], scales[at + 2u], scales[at + 3u]));
 }
 
-/// A vector of it, times a norm's weights.
-fn put_normed(vector: u32, first: u32, weight: vec4f, value: vec4f) {
+/// A vector of the residual stream: what was read of it already, and the norm's weights.
+struct Found { vector: u32, words: vec4u, weight: vec4f }
+
+/// x = that vector times the weights; x begins with vector `first`.
+fn put_normed(found: Found, first: u32, round: u32, is_embedding: bool) {
+  let value = residual4(found.vector, round, is_embedding, found.words);
   squares += dot(value, value);
-  x[x_at(row, vector - first)] = value * weight;
+  x[x_at(row, found.vector - first)] = value * found.weight;
 }
 
 /// x = a chunk of the residual stream times a norm's weights; at the end the sum of all squares to `meeting`.
@@ -57,7 +62,8 @@ fn gather_normed(norm: u32, round: u32, is_embedding: bool, chunk: u32) {
   let weight_EACH_OF_WIDTH = norm4(norm + min(vector_EACH_OF_WIDTH, end - 1u) * 4u);
   let words_EACH_OF_WIDTH = peek(RESIDUAL, row * WIDTH4 + min(vector_EACH_OF_WIDTH, end - 1u));
   if (chunk == 0u) { squares = 0.0; }
-  if (vector_EACH_OF_WIDTH < end) { put_normed(vector_EACH_OF_WIDTH, first, weight_EACH_OF_WIDTH, residual4(vector_EACH_OF_WIDTH, round, is_embedding, words_EACH_OF_WIDTH)); }
+  let found_EACH_OF_WIDTH = Found(vector_EACH_OF_WIDTH, words_EACH_OF_WIDTH, weight_EACH_OF_WIDTH);
+  if (vector_EACH_OF_WIDTH < end) { put_normed(found_EACH_OF_WIDTH, first, round, is_embedding); }
   if (end < WIDTH4) { return; }
   let sum = subgroupAdd(squares);
   if (subgroup_lane == 0u) { meeting[my_subgroup] = sum; }
@@ -157,7 +163,11 @@ fn gather_down(layer: u32, chunk: u32) {
   let begin = row * (MLP_WIDTH / 4u);
   let vector_EACH_OF_MLP = first + EACH_OF_MLP * ROW_LANES + row_lane;
   let words_EACH_OF_MLP = peek(ACTIVATED, begin + min(vector_EACH_OF_MLP, end - 1u));
-  if (vector_EACH_OF_MLP < end) { x[x_at(row, vector_EACH_OF_MLP - first)] = await_values(ACTIVATED, begin + vector_EACH_OF_MLP, round_of(layer), words_EACH_OF_MLP); }
+  if (vector_EACH_OF_MLP < end) { put_activated(vector_EACH_OF_MLP, first, round_of(layer), words_EACH_OF_MLP); }
+}
+
+fn put_activated(vector: u32, first: u32, round: u32, read_already: vec4u) {
+  x[x_at(row, vector - first)] = await_values(ACTIVATED, row * (MLP_WIDTH / 4u) + vector, round, read_already);
 }
 
 fn scale_down() -> f32 { return 1.0; }

@@ -28,6 +28,9 @@ export interface ForwardOptions {
 /** Chunks of at most this many tokens run token by token where layers read from above. */
 const SHORT_ROWS = 8;
 
+/** As many passes over several rows cost less than the rows one by one even where those run in turn (docs/LOG.md). */
+const FEW_PASSES = 3;
+
 /** For kernels that take one row of any pass. */
 const ONE_ROW = { count: 1, end: 0 };
 
@@ -45,7 +48,7 @@ export class Forward {
   private readonly iteration: Iteration;
   private readonly runsInTurn: boolean;
 
-  /** runsInTurn: rows of a cyclic group are run one after the other where the result may be exact. */
+  /** runsInTurn: rows of a cyclic group are run one after the other where the result may be exact and takes many passes. */
   constructor(gpu: Gpu, model: Model, cache: KvCache, config: ModelConfig, runsInTurn = false) {
     this.gpu = gpu;
     this.model = model;
@@ -75,7 +78,7 @@ export class Forward {
     const start = this.cache.tokens.length;
     this.recorder.reset();
     this.writeSequence(start, tokens);
-    const inTurn = this.runsInTurn && options.isExactWelcome;
+    const inTurn = this.runsInTurn && options.isExactWelcome && options.passes > FEW_PASSES;
     if (!inTurn && this.isShort(count, options)) {
       this.runOneByOne(start, count);
       return this.appended(tokens, options, 1);

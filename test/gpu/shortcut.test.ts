@@ -47,6 +47,29 @@ describe('shortcut', function () {
     });
   }
 
+  it('software kernels: takes few passes where the model is trained for them, else row after row', async () => {
+    for (const [forward, passes] of [
+      [1, 3],
+      [2, 1],
+    ]) {
+      const fields = {
+        ...FIELDS,
+        lckv_shortcut: true,
+        forward_passes: forward,
+        backward_passes: 2,
+      };
+      const engine = await Engine.load(gpu, randomSource(fields, 'F32', 5, 0.1), {
+        kernelSet: 'software',
+        contextTokens: 64,
+      });
+      try {
+        assert.equal((await engine.prefill(PROMPT, { passes: 'trained' })).passes, passes);
+      } finally {
+        engine.dispose();
+      }
+    }
+  });
+
   it('is another beginning than zeros', () => {
     const source = randomSource({ ...FIELDS, lckv_shortcut: true }, 'F32', 5, 0.1);
     const from = (shortcut: boolean) =>
