@@ -2,8 +2,8 @@
  * `resident`: a token of one sequence, or of `--rows` branches of one, in one dispatch (ResidentShape),
  * beside the usual kernels, by how it is shared out, the fastest first. A row whose logits are not those
  * of the usual kernels, or that gets stuck as a device does not run so many workgroups at once, says so.
- * The weights are loaded once. Branches share the workgroups in teams, of which `--teams` sets the number. With `--matrices` more than two branches go by matrices of a subgroup in the usual
- * kernels; of a wide model, only there.
+ * The weights are loaded once. Branches share the workgroups in teams, of which `--teams` sets the number. With
+ * `--matrices` more than two branches go by matrices of a subgroup in the usual kernels; of a wide model, only there.
  */
 import { parseArgs } from 'node:util';
 import { Forward } from '../src/engine/forward';

@@ -110,9 +110,12 @@ fn main(
   @builtin(subgroup_size) subgroup_size: u32,
   @builtin(subgroup_invocation_id) invocation: u32,
 ) {
-  team = workgroup.x / GROUPS;
-  group = workgroup.x % GROUPS;
-  base = FIRST_WORD + team * WORDS;
+  let my_team = workgroup.x / GROUPS;
+  let my_group = workgroup.x % GROUPS;
+  team = my_team;
+  group = my_group;
+  first_row = my_team * ROWS;
+  base = FIRST_WORD + my_team * WORDS;
   my_subgroup = subgroup_id;
   subgroup_count = subgroups;
   lanes = subgroup_size;
@@ -123,20 +126,18 @@ fn main(
   if (index == 0u) { control = Control(step, atomicLoad(&exchange[TURNS + team])); }
   let loaded = workgroupUniformLoad(&control);
   now = loaded.step;
-  let first = workgroup.x / GROUPS * ROWS;
-  let sequences = clamp(loaded.step.count, first, first + ROWS) - first;
-  first_row = first;
+  let sequences = clamp(loaded.step.count, my_team * ROWS, (my_team + 1u) * ROWS) - my_team * ROWS;
   count = sequences;
   turn = loaded.turn + 1u;
   begin_residual(plan.first_layer);
   for (var layer = plan.first_layer; layer < plan.end_layer; layer++) {
     multiply_qkv(layer);
-    attend(layer, workgroup.x % GROUPS, sequences, loaded.step.start);
+    attend(layer, my_group, sequences, loaded.step.start);
     multiply_output(layer);
     multiply_gated(layer);
     multiply_down(layer);
   }
   if (plan.end_layer < LAYERS) { return; }
   multiply_head(LAYERS);
-  choose(workgroup.x % GROUPS);
+  choose(my_group);
 }

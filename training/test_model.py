@@ -92,9 +92,9 @@ def test_grown_computes_the_same():
 
 def test_shortcut():
     """It changes where the passes begin and not where they end; fitted, it begins nearer to that."""
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     model, _ = pair('0_3_3_3_3_5', 3)
-    batches = [torch.randint(0, 97, (1, 40)) for _ in range(30)]
+    batches = [torch.randint(0, 97, (1, 40)) for _ in range(200)]
     with_it = LCKV(replace(model.c, lckv_shortcut=True)).double()
     with torch.no_grad():
         state = model.state_dict() | {'model.layers.3.shortcut.weight': solve(model, batches).double()}
@@ -103,7 +103,7 @@ def test_shortcut():
         exact = model(ids, tolerance=1e-12)
         assert (with_it(ids, tolerance=1e-12) - exact).abs().max() < 1e-9
         guessed, zeros = ((m(ids, 0, 1) - exact).norm() for m in (with_it, model))
-        assert guessed < 0.9 * zeros, (guessed, zeros)
+        assert guessed < 0.8 * zeros, (guessed, zeros)
 
 
 def test_leaving():

@@ -30,8 +30,8 @@ const TEAMS_OF_MORE = 2;
 const MOST_SPLITS = 8;
 /** Lanes that take a position together: where subgroups are no smaller, neighbours read 128 bytes. */
 const POSITION_LANES = 8;
-/** Vectors of four that a lane of attention holds of queries, and as many of the output. */
-const LANE_VECTORS = 8;
+/** Most vectors of four that a lane of attention holds of queries, and as many of the output. */
+const MOST_VECTORS = 8;
 /** Rounds of two in a layer must not come full circle in one token (resident_exchange.wgsl). */
 const MOST_LAYERS = 127;
 /** Vectors of the exchange whose first words lie side by side, for as many lanes that read them. */
@@ -111,7 +111,7 @@ export function constantsOf(
   const { hiddenSize: D, intermediateSize: F, heads: H, kvHeads: G, headDim: K } = config;
   const positionLanes = Math.min(POSITION_LANES, smallest);
   const laneVectors = Math.ceil(K / 4 / positionLanes);
-  const sharedHeads = [4, 2].find((n) => (H / G) % n === 0 && n * laneVectors <= LANE_VECTORS) ?? 1;
+  const sharedHeads = [4, 2].find((n) => (H / G) % n === 0 && n * laneVectors <= MOST_VECTORS) ?? 1;
   const subgroups = lanes / smallest;
   const units = (H / sharedHeads) * rows;
   const splits = Math.max(1, Math.min(MOST_SPLITS, Math.floor(groups / units)));
